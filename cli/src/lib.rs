@@ -1,0 +1,1 @@
+//! Native companions of the validate-jwt filter: the command line tool and the local stack of `make run`.

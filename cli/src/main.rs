@@ -1,0 +1,3 @@
+//! The command line companion of the validate-jwt filter.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Azure API Management's `validate-jwt` policies as a proxy-wasm filter.
