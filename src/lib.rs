@@ -1,5 +1,7 @@
 //! Azure API Management's `validate-jwt` policies as a proxy-wasm filter.
 
+pub mod algorithm;
 pub mod excerpt;
 pub mod json;
+pub mod signature;
 pub mod time;

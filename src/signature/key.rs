@@ -1,0 +1,238 @@
+//! Keys that verify, checked once when they are made, so that verification meets no bad key.
+
+use std::fmt;
+
+use jwt_compact::alg::RsaPublicKey;
+use rsa::{BigUint, pkcs8::EncodePublicKey, traits::PublicKeyParts};
+
+use crate::algorithm::Algorithm;
+
+/// The smallest RSA modulus in bits (RFC 7518 §3.3).
+pub const MIN_RSA_BITS: usize = 2048;
+
+/// The largest RSA modulus in bits: verification time grows with its square.
+pub const MAX_RSA_BITS: usize = 8192;
+
+/// The smallest HMAC key in bytes: the size of HS256's hash (RFC 7518 §3.2).
+pub const MIN_HMAC_BYTES: usize = 32;
+
+/// Why bytes are not a usable key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// An RSA modulus under [`MIN_RSA_BITS`].
+    RsaTooSmall {
+        /// The size of the modulus.
+        bits: usize,
+    },
+    /// An RSA modulus over [`MAX_RSA_BITS`].
+    RsaTooLarge {
+        /// The size of the modulus.
+        bits: usize,
+    },
+    /// An RSA modulus or exponent that no RSA key has.
+    RsaNotAKey,
+    /// Coordinates of the wrong length, or that are not a point of the curve.
+    NotOnCurve,
+    /// An HMAC key under [`MIN_HMAC_BYTES`].
+    HmacTooShort {
+        /// The size of the key.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RsaTooSmall { bits } => {
+                write!(f, "RSA key of {bits} bits, at least {MIN_RSA_BITS} are needed")
+            }
+            Self::RsaTooLarge { bits } => {
+                write!(f, "RSA key of {bits} bits, at most {MAX_RSA_BITS} are accepted")
+            }
+            Self::RsaNotAKey => write!(f, "modulus or exponent of no RSA key"),
+            Self::NotOnCurve => write!(f, "not a point of its curve"),
+            Self::HmacTooShort { bytes } => {
+                write!(f, "HMAC key of {bytes} bytes, at least {MIN_HMAC_BYTES} are needed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeyFault {}
+
+/// A curve of RFC 7518 §6.2.1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Curve {
+    /// `P-256`
+    P256,
+    /// `P-384`
+    P384,
+    /// `P-521`
+    P521,
+}
+
+impl Curve {
+    /// The length of one coordinate in bytes.
+    pub fn coordinate_bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+/// A public key, in the form of each backend.
+#[derive(Clone)]
+pub struct PublicKey {
+    pub(super) typed: TypedKey,
+    /// `SubjectPublicKeyInfo`, the form that the host takes; empty for Ed25519, which the host cannot verify.
+    pub(super) spki: Vec<u8>,
+}
+
+#[derive(Clone)]
+pub(super) enum TypedKey {
+    Rsa(RsaPublicKey),
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    P521(Box<p521::ecdsa::VerifyingKey>),
+    Ed25519(ed25519_compact::PublicKey),
+}
+
+impl PublicKey {
+    /// An RSA key of big-endian modulus `n` and exponent `e` (RFC 7518 §6.3.1).
+    pub fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyFault> {
+        // Checked on the bytes first, so that no arithmetic is done on a number of any size.
+        let digits =
+            n.iter().position(|byte| *byte != 0).and_then(|start| n.get(start..)).unwrap_or_default();
+        let bits = digits
+            .first()
+            .map_or(0, |first| digits.len().saturating_mul(8).saturating_sub(leading_zeros(*first)));
+        if bits < MIN_RSA_BITS {
+            return Err(KeyFault::RsaTooSmall { bits });
+        }
+        if bits > MAX_RSA_BITS {
+            return Err(KeyFault::RsaTooLarge { bits });
+        }
+        let is_odd = digits.last().is_some_and(|last| last & 1 == 1);
+        let exponent = BigUint::from_bytes_be(e);
+        if !is_odd || e.len() > n.len() || exponent < BigUint::from(3_u8) {
+            return Err(KeyFault::RsaNotAKey);
+        }
+        let key = RsaPublicKey::new_with_max_size(BigUint::from_bytes_be(digits), exponent, MAX_RSA_BITS)
+            .map_err(|_| KeyFault::RsaNotAKey)?;
+        debug_assert_eq!(key.n().bits(), bits);
+        let spki = key.to_public_key_der().map_err(|_| KeyFault::RsaNotAKey)?.into_vec();
+        Ok(Self { typed: TypedKey::Rsa(key), spki })
+    }
+
+    /// A key on `curve` with big-endian coordinates of exactly the curve's length (RFC 7518 §6.2.1).
+    pub fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, KeyFault> {
+        let size = curve.coordinate_bytes();
+        if x.len() != size || y.len() != size {
+            return Err(KeyFault::NotOnCurve);
+        }
+        // SEC 1 §2.3.3, uncompressed.
+        let point = [&[4], x, y].concat();
+        let (typed, spki) = match curve {
+            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok().map(TypedKey::P256).zip(
+                p256::PublicKey::from_sec1_bytes(&point).ok().and_then(|key| key.to_public_key_der().ok()),
+            ),
+            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok().map(TypedKey::P384).zip(
+                p384::PublicKey::from_sec1_bytes(&point).ok().and_then(|key| key.to_public_key_der().ok()),
+            ),
+            Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(&point)
+                .ok()
+                .map(|key| TypedKey::P521(Box::new(key)))
+                .zip(
+                    p521::PublicKey::from_sec1_bytes(&point)
+                        .ok()
+                        .and_then(|key| key.to_public_key_der().ok()),
+                ),
+        }
+        .ok_or(KeyFault::NotOnCurve)?;
+        Ok(Self { typed, spki: spki.into_vec() })
+    }
+
+    /// An Ed25519 key of the 32 bytes `x` (RFC 8037 §2).
+    pub fn ed25519(x: &[u8]) -> Result<Self, KeyFault> {
+        let key = ed25519_compact::PublicKey::from_slice(x).map_err(|_| KeyFault::NotOnCurve)?;
+        Ok(Self { typed: TypedKey::Ed25519(key), spki: Vec::new() })
+    }
+
+    /// Whether the kind and curve of the key are those of `algorithm`.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => matches!(self.typed, TypedKey::Rsa(_)),
+            Algorithm::Es256 => matches!(self.typed, TypedKey::P256(_)),
+            Algorithm::Es384 => matches!(self.typed, TypedKey::P384(_)),
+            Algorithm::Es512 => matches!(self.typed, TypedKey::P521(_)),
+            Algorithm::Ed25519 => matches!(self.typed, TypedKey::Ed25519(_)),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => false,
+        }
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.typed {
+            TypedKey::Rsa(_) => "PublicKey(RSA)",
+            TypedKey::P256(_) => "PublicKey(P-256)",
+            TypedKey::P384(_) => "PublicKey(P-384)",
+            TypedKey::P521(_) => "PublicKey(P-521)",
+            TypedKey::Ed25519(_) => "PublicKey(Ed25519)",
+        })
+    }
+}
+
+fn leading_zeros(byte: u8) -> usize {
+    usize::try_from(byte.leading_zeros()).unwrap_or(0)
+}
+
+/// A shared secret for HMAC.
+#[derive(Clone)]
+pub struct SymmetricKey(Vec<u8>);
+
+impl SymmetricKey {
+    /// A secret of at least [`MIN_HMAC_BYTES`].
+    pub fn new(secret: Vec<u8>) -> Result<Self, KeyFault> {
+        if secret.len() < MIN_HMAC_BYTES {
+            return Err(KeyFault::HmacTooShort { bytes: secret.len() });
+        }
+        Ok(Self(secret))
+    }
+
+    /// Whether the secret is as long as the hash of `algorithm`, an HMAC (RFC 7518 §3.2).
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Hs256 => self.0.len() >= MIN_HMAC_BYTES,
+            Algorithm::Hs384 => self.0.len() >= 48,
+            Algorithm::Hs512 => self.0.len() >= 64,
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512
+            | Algorithm::Es256
+            | Algorithm::Es384
+            | Algorithm::Es512
+            | Algorithm::Ed25519 => false,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SymmetricKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SymmetricKey(…)")
+    }
+}
