@@ -1,0 +1,176 @@
+//! Claims of a token (RFC 7519 §4): those with a meaning of their own are checked for their type once, when they are parsed.
+
+use std::ops::RangeInclusive;
+
+use crate::{
+    json::{Json, Object},
+    rejection::Malformed,
+    time::Timestamp,
+};
+
+/// The last second of the year 9999: dates beyond it are nobody's.
+const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
+
+/// The claims of one token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    members: Object,
+    exp: Option<Timestamp>,
+    nbf: Option<Timestamp>,
+}
+
+impl Claims {
+    /// Takes the members of a payload; fails when `iss`, `aud`, `exp`, `nbf` or `iat` is there with a type that it cannot
+    /// have (RFC 7519 §4.1).
+    pub fn parse(members: Object) -> Result<Self, Malformed> {
+        let exp = numeric_date(&members, "exp")?;
+        let nbf = numeric_date(&members, "nbf")?;
+        numeric_date(&members, "iat")?;
+        if members.get("iss").is_some_and(|issuer| issuer.as_str().is_none()) {
+            return Err(Malformed::MemberType { member: "iss", expected: "a string" });
+        }
+        let audience_is_well_formed = match members.get("aud") {
+            None | Some(Json::String(_)) => true,
+            Some(Json::Array(audiences)) => audiences.iter().all(|audience| audience.as_str().is_some()),
+            Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_)) => false,
+        };
+        if !audience_is_well_formed {
+            return Err(Malformed::MemberType { member: "aud", expected: "a string or a list of strings" });
+        }
+        Ok(Self { members, exp, nbf })
+    }
+
+    /// The claim `name`; names are literal and case-sensitive.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.members.get(name)
+    }
+
+    /// `iss` (RFC 7519 §4.1.1).
+    pub fn issuer(&self) -> Option<&str> {
+        self.get("iss").and_then(Json::as_str)
+    }
+
+    /// `tid`: the Entra tenant, a GUID in lower case or not.
+    pub fn tenant(&self) -> Option<&str> {
+        self.get("tid").and_then(Json::as_str)
+    }
+
+    /// `aud`, one or many (RFC 7519 §4.1.3).
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match self.get("aud") {
+            Some(Json::Array(audiences)) => (None, audiences.as_slice()),
+            other => (other, [].as_slice()),
+        };
+        one.into_iter().chain(many).filter_map(Json::as_str)
+    }
+
+    /// `exp` (RFC 7519 §4.1.4).
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.exp
+    }
+
+    /// `nbf` (RFC 7519 §4.1.5).
+    pub fn not_before(&self) -> Option<Timestamp> {
+        self.nbf
+    }
+}
+
+fn numeric_date(members: &Object, member: &'static str) -> Result<Option<Timestamp>, Malformed> {
+    let date = match members.get(member) {
+        None => return Ok(None),
+        Some(Json::Number(digits)) => parse_numeric_date(digits),
+        Some(Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_)) => None,
+    };
+    date.map(Some).ok_or(Malformed::MemberType { member, expected: "a number of seconds" })
+}
+
+/// Seconds since the epoch, fractions allowed (RFC 7519 §2 `NumericDate`).
+fn parse_numeric_date(digits: &str) -> Option<Timestamp> {
+    const WITHIN_REASON: RangeInclusive<f64> = -253_402_300_799.0..=253_402_300_799.0;
+    if let Ok(seconds) = digits.parse::<i64>() {
+        return (-MAX_NUMERIC_DATE..=MAX_NUMERIC_DATE)
+            .contains(&seconds)
+            .then(|| Timestamp::from_secs(seconds));
+    }
+    let seconds = digits.parse::<f64>().ok().filter(|seconds| WITHIN_REASON.contains(seconds))?;
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        reason = "within ±2^48, checked above"
+    )]
+    let milliseconds = (seconds * 1000.0).floor() as i64;
+    Some(Timestamp::from_millis(milliseconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Claims, Malformed> {
+        Claims::parse(Json::parse(text.as_bytes()).unwrap().into_object().unwrap())
+    }
+
+    #[test]
+    fn dates_are_numbers_within_reason() {
+        let cases = [
+            ("1", Some(1_000)),
+            ("0", Some(0)),
+            ("-1", Some(-1_000)),
+            ("1.5", Some(1_500)),
+            ("1.75e3", Some(1_750_000)),
+            ("253402300799", Some(253_402_300_799_000)),
+            ("253402300800", None),
+            ("-253402300800", None),
+            ("9223372036854775808", None),
+            ("-9223372036854775808", None),
+            ("1e308", None),
+            ("1e400", None),
+            ("\"1\"", None),
+            ("null", None),
+            ("true", None),
+            ("[1]", None),
+        ];
+        for (exp, expected) in cases {
+            let parsed = parse(&format!(r#"{{"exp":{exp}}}"#));
+            match expected {
+                Some(millis) => {
+                    assert_eq!(parsed.unwrap().expires(), Some(Timestamp::from_millis(millis)), "{exp}")
+                }
+                None => assert_eq!(
+                    parsed,
+                    Err(Malformed::MemberType { member: "exp", expected: "a number of seconds" }),
+                    "{exp}"
+                ),
+            }
+        }
+        for member in ["nbf", "iat"] {
+            assert_eq!(
+                parse(&format!(r#"{{"{member}":"1"}}"#)),
+                Err(Malformed::MemberType { member, expected: "a number of seconds" })
+            );
+        }
+    }
+
+    #[test]
+    fn audience_is_one_or_many_strings() {
+        let audiences =
+            |text| parse(text).map(|claims| claims.audiences().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(audiences(r#"{"aud":"a"}"#), Ok(vec!["a".to_owned()]));
+        assert_eq!(audiences(r#"{"aud":["a","b"]}"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(audiences(r#"{"aud":[]}"#), Ok(vec![]));
+        assert_eq!(audiences("{}"), Ok(vec![]));
+        let fault = Err(Malformed::MemberType { member: "aud", expected: "a string or a list of strings" });
+        for text in [r#"{"aud":1}"#, r#"{"aud":["a",1]}"#, r#"{"aud":null}"#, r#"{"aud":{}}"#] {
+            assert_eq!(audiences(text), fault, "{text}");
+        }
+    }
+
+    #[test]
+    fn issuer_is_a_string() {
+        assert_eq!(parse(r#"{"iss":"a"}"#).unwrap().issuer(), Some("a"));
+        assert_eq!(
+            parse(r#"{"iss":["a"]}"#),
+            Err(Malformed::MemberType { member: "iss", expected: "a string" })
+        );
+    }
+}

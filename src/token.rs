@@ -1,0 +1,287 @@
+//! A token's first two stages: parsed but untrusted, then verified. Nothing but a good signature leads from one to the other.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    algorithm::Algorithm,
+    claims::Claims,
+    json::{Json, Object},
+    rejection::{Malformed, Part},
+    signature::{Verifier, VerifyingKey},
+};
+
+/// Tokens longer than this are refused unread. Envoy's own limit on a request's headers is 60 KiB by default.
+pub const MAX_TOKEN_BYTES: usize = 65_536;
+
+/// A compact JWS (RFC 7515 §3.1) with a JWT in it, parsed strictly, of which nothing may be believed yet.
+///
+/// Its claims cannot be read, but for `iss` and `tid`, which choose the keys that may vouch for it.
+pub struct UntrustedToken<'t> {
+    header: JoseHeader,
+    claims: Claims,
+    signing_input: &'t [u8],
+    signature: Vec<u8>,
+}
+
+/// What the filter uses of a JOSE header (RFC 7515 §4.1). `jku`, `jwk`, `x5u` and `x5c` are never looked at: a token does not
+/// bring its own keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoseHeader {
+    /// `alg`, as it is written.
+    pub algorithm_name: String,
+    /// `kid`; an empty one counts as absent.
+    pub key_id: Option<String>,
+    /// `x5t`; an empty one counts as absent.
+    pub thumbprint: Option<String>,
+}
+
+impl<'t> UntrustedToken<'t> {
+    /// Parses `text`: exactly three parts, canonical base64url, JSON objects without duplicate members, no `crit`.
+    pub fn parse(text: &'t [u8]) -> Result<Self, Malformed> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Malformed::TooLong);
+        }
+        let mut parts = text.split(|byte| *byte == b'.');
+        let (header, payload, signature) = match (parts.next(), parts.next(), parts.next(), parts.count()) {
+            (Some(header), Some(payload), Some(signature), 0) => (header, payload, signature),
+            (_, _, Some(_), 2) => return Err(Malformed::Encrypted),
+            _ => return Err(Malformed::PartCount),
+        };
+        let signing_input = text
+            .get(..header.len().saturating_add(1).saturating_add(payload.len()))
+            .ok_or(Malformed::PartCount)?;
+        let header = JoseHeader::parse(&object(header, Part::Header)?)?;
+        let claims = Claims::parse(object(payload, Part::Payload)?)?;
+        let signature = decode(signature, Part::Signature)?;
+        Ok(Self { header, claims, signing_input, signature })
+    }
+
+    /// The JOSE header.
+    pub fn header(&self) -> &JoseHeader {
+        &self.header
+    }
+
+    /// The `iss` that the token claims: good for choosing keys, for nothing else.
+    pub fn claimed_issuer(&self) -> Option<&str> {
+        self.claims.issuer()
+    }
+
+    /// The `tid` that the token claims: good for choosing keys, for nothing else.
+    pub fn claimed_tenant(&self) -> Option<&str> {
+        self.claims.tenant()
+    }
+
+    /// Whether `key` verifies the signature under `algorithm`; the proof turns the token into a [`VerifiedToken`].
+    pub fn verify(
+        &self,
+        verifier: &Verifier,
+        algorithm: Algorithm,
+        key: &VerifyingKey,
+    ) -> Option<SignatureProof> {
+        verifier.verify(algorithm, key, self.signing_input, &self.signature).then_some(SignatureProof(()))
+    }
+
+    /// The token with claims that may be believed.
+    pub fn into_verified(self, _proof: SignatureProof) -> VerifiedToken {
+        VerifiedToken { header: self.header, claims: self.claims }
+    }
+}
+
+/// Proof that a signature was verified; only [`UntrustedToken::verify`] makes one.
+#[derive(Debug)]
+pub struct SignatureProof(());
+
+/// A token whose signature was verified with a key that may vouch for its issuer.
+pub struct VerifiedToken {
+    header: JoseHeader,
+    claims: Claims,
+}
+
+impl VerifiedToken {
+    /// The JOSE header.
+    pub fn header(&self) -> &JoseHeader {
+        &self.header
+    }
+
+    /// The claims.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+impl JoseHeader {
+    fn parse(members: &Object) -> Result<Self, Malformed> {
+        let b64_is_default = matches!(members.get("b64"), None | Some(Json::Bool(true)));
+        if members.contains_key("crit") || !b64_is_default {
+            return Err(Malformed::Critical);
+        }
+        Ok(Self {
+            algorithm_name: text(members, "alg")?.ok_or(Malformed::NoAlgorithm)?,
+            key_id: text(members, "kid")?.filter(|key_id| !key_id.is_empty()),
+            thumbprint: text(members, "x5t")?.filter(|thumbprint| !thumbprint.is_empty()),
+        })
+    }
+}
+
+fn text(members: &Object, member: &'static str) -> Result<Option<String>, Malformed> {
+    members
+        .get(member)
+        .map(|value| {
+            value.as_str().map(str::to_owned).ok_or(Malformed::MemberType { member, expected: "a string" })
+        })
+        .transpose()
+}
+
+fn object(encoded: &[u8], part: Part) -> Result<Object, Malformed> {
+    let bytes = decode(encoded, part)?;
+    let json = Json::parse(&bytes).map_err(|error| Malformed::Json(part, error))?;
+    json.into_object().ok_or(Malformed::NotAnObject(part))
+}
+
+/// RFC 7515 §2: no padding, no white space; the engine also refuses a last character with stray bits, so that every part has
+/// one spelling only.
+fn decode(encoded: &[u8], part: Part) -> Result<Vec<u8>, Malformed> {
+    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Malformed::Base64Url(part))
+}
+
+// What a token holds must not reach a log by way of `{:?}`.
+
+impl fmt::Debug for UntrustedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UntrustedToken(…)")
+    }
+}
+
+impl fmt::Debug for JoseHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JoseHeader(…)")
+    }
+}
+
+impl fmt::Debug for VerifiedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifiedToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{JsonError, MAX_DEPTH};
+
+    fn encode(text: impl AsRef<[u8]>) -> String {
+        URL_SAFE_NO_PAD.encode(text)
+    }
+
+    fn token(header: &str, payload: &str) -> String {
+        format!("{}.{}.{}", encode(header), encode(payload), encode("signature"))
+    }
+
+    fn fault(text: &str) -> Malformed {
+        UntrustedToken::parse(text.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn a_well_formed_token_is_read() {
+        let text = token(r#"{"alg":"RS256","kid":"k","x5t":"t"}"#, r#"{"iss":"i","tid":"t"}"#);
+        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
+        assert_eq!(parsed.header().algorithm_name, "RS256");
+        assert_eq!(parsed.header().key_id.as_deref(), Some("k"));
+        assert_eq!(parsed.header().thumbprint.as_deref(), Some("t"));
+        assert_eq!(parsed.claimed_issuer(), Some("i"));
+        assert_eq!(parsed.claimed_tenant(), Some("t"));
+        assert_eq!(parsed.signing_input, text.rsplit_once('.').unwrap().0.as_bytes());
+        assert_eq!(parsed.signature, b"signature");
+    }
+
+    #[test]
+    fn structure_is_three_parts_of_canonical_base64url() {
+        let good = token(r#"{"alg":"RS256"}"#, "{}");
+        let (header, payload) = (encode(r#"{"alg":"RS256"}"#), encode("{}"));
+        let cases = [
+            (String::new(), Malformed::PartCount),
+            ("a".into(), Malformed::PartCount),
+            ("a.b".into(), Malformed::PartCount),
+            (format!("{good}."), Malformed::PartCount),
+            ("a.b.c.d.e".into(), Malformed::Encrypted),
+            ("a.b.c.d.e.f".into(), Malformed::PartCount),
+            (format!(".{good}"), Malformed::PartCount),
+            (format!("{header}=.{payload}.c2ln"), Malformed::Base64Url(Part::Header)),
+            (format!("{header}.{payload} .c2ln"), Malformed::Base64Url(Part::Payload)),
+            (format!("{header}.{payload}.c2+n"), Malformed::Base64Url(Part::Signature)),
+            (format!("{header}.{payload}.c2lnbb"), Malformed::Base64Url(Part::Signature)),
+            (format!("{header}.{payload}.c2lnb"), Malformed::Base64Url(Part::Signature)),
+            (format!("{header}.{payload}.c2ln\n"), Malformed::Base64Url(Part::Signature)),
+            (format!("\"{good}\""), Malformed::Base64Url(Part::Header)),
+            ("..".into(), Malformed::Json(Part::Header, JsonError::Syntax { line: 1, column: 0 })),
+            ("A".repeat(MAX_TOKEN_BYTES + 1), Malformed::TooLong),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(fault(&text), expected, "{text:.80}");
+        }
+        assert_eq!(
+            UntrustedToken::parse(b"\xff.\xfe.\xfd").unwrap_err(),
+            Malformed::Base64Url(Part::Header),
+            "bytes that are not text"
+        );
+    }
+
+    #[test]
+    fn an_empty_signature_is_a_signature_that_will_not_verify() {
+        let text = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode("{}"));
+        assert!(UntrustedToken::parse(text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn header_and_payload_are_strict_objects() {
+        let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(8000), "]".repeat(8000));
+        let alg = r#"{"alg":"RS256"}"#;
+        let string = |member| Malformed::MemberType { member, expected: "a string" };
+        let cases = [
+            ("[]", "{}", Malformed::NotAnObject(Part::Header)),
+            (alg, "\"text\"", Malformed::NotAnObject(Part::Payload)),
+            ("{}", "{}", Malformed::NoAlgorithm),
+            (r#"{"alg":1}"#, "{}", string("alg")),
+            (r#"{"alg":null}"#, "{}", string("alg")),
+            (r#"{"alg":"RS256","kid":1}"#, "{}", string("kid")),
+            (r#"{"alg":"RS256","x5t":{}}"#, "{}", string("x5t")),
+            (r#"{"alg":"RS256","crit":["exp"]}"#, "{}", Malformed::Critical),
+            (r#"{"alg":"RS256","crit":[]}"#, "{}", Malformed::Critical),
+            (r#"{"alg":"RS256","crit":null}"#, "{}", Malformed::Critical),
+            (r#"{"alg":"RS256","b64":false}"#, "{}", Malformed::Critical),
+            (
+                r#"{"alg":"RS256","alg":"none"}"#,
+                "{}",
+                Malformed::Json(Part::Header, JsonError::DuplicateMember("alg".into())),
+            ),
+            (
+                alg,
+                r#"{"a":{"aud":1,"aud":2}}"#,
+                Malformed::Json(Part::Payload, JsonError::DuplicateMember("aud".into())),
+            ),
+            (alg, deep.as_str(), Malformed::Json(Part::Payload, JsonError::TooDeep)),
+            (deep.as_str(), "{}", Malformed::Json(Part::Header, JsonError::TooDeep)),
+        ];
+        for (header, payload, expected) in cases {
+            assert_eq!(fault(&token(header, payload)), expected, "{header:.60} {payload:.60}");
+        }
+        let nested = format!(r#"{{"a":{}{}}}"#, "[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
+        assert!(UntrustedToken::parse(token(alg, &nested).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn an_empty_key_id_counts_as_absent() {
+        let text = token(r#"{"alg":"RS256","kid":"","x5t":"","b64":true}"#, "{}");
+        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
+        assert_eq!((parsed.header().key_id.as_deref(), parsed.header().thumbprint.as_deref()), (None, None));
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_token() {
+        let text = token(r#"{"alg":"RS256","kid":"secret"}"#, r#"{"sub":"secret"}"#);
+        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
+        assert_eq!(format!("{parsed:?} {:?}", parsed.header()), "UntrustedToken(…) JoseHeader(…)");
+    }
+}
