@@ -2,9 +2,13 @@
 
 pub mod algorithm;
 pub mod claims;
+pub mod discovery;
 pub mod excerpt;
+pub mod issuer;
 pub mod json;
+pub mod jwk;
 pub mod rejection;
 pub mod signature;
 pub mod time;
 pub mod token;
+pub mod url;

@@ -1,0 +1,150 @@
+//! Issuers: their names, Entra's `{tenantid}` template, and which hosts are one authority.
+
+use crate::url::Url;
+
+/// Entra's tenant of personal Microsoft accounts.
+pub const PERSONAL_ACCOUNTS_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
+const PLACEHOLDER: &str = "{tenantid}";
+
+/// An issuer as a provider publishes it: a name, or Entra's template that stands for every tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer(String);
+
+impl Issuer {
+    /// The issuer of this text; it need not be a URL.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text as published.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it stands for every tenant (only the exact text `{tenantid}` counts).
+    pub fn is_template(&self) -> bool {
+        self.0.contains(PLACEHOLDER)
+    }
+
+    /// Whether it names the issuer `iss` of a token whose `tid` is `tenant`.
+    ///
+    /// A template needs a `tid` that is a GUID, and an `iss` whose first path segment it is: what Entra's documentation
+    /// asks of multi-tenant APIs.
+    pub fn names(&self, iss: &str, tenant: Option<&str>) -> bool {
+        if !self.is_template() {
+            return self.0 == iss;
+        }
+        tenant.is_some_and(|tenant| {
+            is_guid(tenant)
+                && self.0.replace(PLACEHOLDER, tenant) == iss
+                && Url::parse(iss).is_ok_and(|url| url.first_segment() == tenant)
+        })
+    }
+
+    /// Whether it and `other` are the same for a token whose `tid` is `tenant`, each filled in where it is a template.
+    pub fn equals(&self, other: &Self, tenant: Option<&str>) -> bool {
+        if !self.is_template() && !other.is_template() {
+            return self == other;
+        }
+        tenant
+            .filter(|tenant| is_guid(tenant))
+            .is_some_and(|tenant| self.0.replace(PLACEHOLDER, tenant) == other.0.replace(PLACEHOLDER, tenant))
+    }
+
+    /// The host, when the issuer is a URL.
+    pub fn host(&self) -> Option<String> {
+        // Braces are no characters of a URL.
+        host_of(&self.0.replace(PLACEHOLDER, "tenantid"))
+    }
+}
+
+/// The host of an issuer that is a URL.
+pub fn host_of(iss: &str) -> Option<String> {
+    Url::parse(iss).ok().map(|url| url.host().to_owned())
+}
+
+/// Hosts of one Entra cloud, which publish the same tenants: sign-in hosts and the host of v1 issuers.
+const CLOUDS: [&[&str]; 3] = [
+    &["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
+    &["login.microsoftonline.us", "sts.windows.net"],
+    &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "sts.chinacloudapi.cn"],
+];
+
+/// Whether two hosts are one authority: the same host, or hosts of one Entra cloud.
+pub fn is_same_authority(one: &str, other: &str) -> bool {
+    one == other || CLOUDS.iter().any(|hosts| hosts.contains(&one) && hosts.contains(&other))
+}
+
+/// Whether `text` is a GUID in its usual form, in either case.
+fn is_guid(text: &str) -> bool {
+    let groups = [8, 4, 4, 4, 12];
+    text.split('-').map(str::len).eq(groups)
+        && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+
+    #[test]
+    fn a_template_names_only_the_issuer_of_the_tokens_own_tenant() {
+        let template = Issuer::new("https://login.microsoftonline.com/{tenantid}/v2.0");
+        let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+        assert!(template.is_template());
+        assert!(template.names(&iss, Some(TENANT)));
+        for (iss, tenant) in [
+            (iss.as_str(), None),
+            (iss.as_str(), Some("22222222-2222-3333-4444-555555555555")),
+            (iss.as_str(), Some("common")),
+            ("https://login.microsoftonline.com/{tenantid}/v2.0", Some("{tenantid}")),
+            ("https://login.microsoftonline.com/common/v2.0", Some("common")),
+            ("https://login.microsoftonline.com//v2.0", Some("")),
+            (&format!("https://evil.example/{TENANT}/v2.0"), Some(TENANT)),
+            (&format!("{iss}/"), Some(TENANT)),
+        ] {
+            assert!(!template.names(iss, tenant), "{iss} {tenant:?}");
+        }
+        let odd = Issuer::new("https://a.example/x/{tenantid}");
+        assert!(
+            !odd.names(&format!("https://a.example/x/{TENANT}"), Some(TENANT)),
+            "first segment is not the tenant"
+        );
+    }
+
+    #[test]
+    fn a_name_is_compared_exactly() {
+        let issuer = Issuer::new("https://a.example/v2.0");
+        assert!(issuer.names("https://a.example/v2.0", None));
+        for iss in ["https://a.example/v2.0/", "https://A.example/v2.0", "https://a.example/v2.0 ", ""] {
+            assert!(!issuer.names(iss, None), "{iss}");
+        }
+    }
+
+    #[test]
+    fn templates_are_equal_when_filled_in() {
+        let template = Issuer::new("https://a.example/{tenantid}/v2.0");
+        let own = Issuer::new(format!("https://a.example/{TENANT}/v2.0"));
+        assert!(template.equals(&own, Some(TENANT)));
+        assert!(own.equals(&template, Some(TENANT)));
+        assert!(own.equals(&own, None));
+        assert!(!template.equals(&template, None), "nothing to fill in");
+        assert!(!template.equals(&own, Some("22222222-2222-3333-4444-555555555555")));
+    }
+
+    #[test]
+    fn hosts() {
+        assert_eq!(
+            Issuer::new("https://Login.Example/{tenantid}/v2.0").host().as_deref(),
+            Some("login.example")
+        );
+        assert_eq!(host_of("contoso.com"), None);
+        assert!(is_same_authority("sts.windows.net", "login.microsoftonline.com"));
+        assert!(is_same_authority("sts.windows.net", "login.microsoftonline.us"));
+        assert!(!is_same_authority("login.microsoftonline.com", "login.microsoftonline.us"));
+        assert!(!is_same_authority("contoso.b2clogin.com", "login.microsoftonline.com"));
+        assert!(is_same_authority("a.example", "a.example"));
+    }
+}
