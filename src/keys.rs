@@ -1,0 +1,246 @@
+//! Keys over time: the OpenID configurations of a plugin, and the requests that wait for their keys.
+//!
+//! All of it is a state machine without a clock or a network: events go in with their time, [`Action`]s come out. The filter's
+//! root context drives it; the tests drive it through days in microseconds.
+
+mod fetch;
+mod provider;
+mod schedule;
+
+pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
+pub use provider::{Availability, Provider, ProviderSettings};
+pub use schedule::Schedule;
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// The most OpenID configurations that one plugin configuration can name.
+pub const MAX_PROVIDERS: usize = 32;
+
+/// The position of a provider in its [`KeyStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProviderId(u8);
+
+impl ProviderId {
+    /// The provider at `index`; `None` beyond [`MAX_PROVIDERS`].
+    pub fn new(index: usize) -> Option<Self> {
+        u8::try_from(index).ok().filter(|_| index < MAX_PROVIDERS).map(Self)
+    }
+
+    /// The position, counted from 0.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A set of providers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProviderSet(u32);
+
+impl ProviderSet {
+    /// Whether no provider is in it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether `provider` is in it.
+    pub fn contains(self, provider: ProviderId) -> bool {
+        self.0 & Self::bit(provider) != 0
+    }
+
+    /// Adds `provider`.
+    pub fn insert(&mut self, provider: ProviderId) {
+        self.0 |= Self::bit(provider);
+    }
+
+    fn bit(provider: ProviderId) -> u32 {
+        1_u32.checked_shl(u32::from(provider.0)).unwrap_or(0)
+    }
+}
+
+impl FromIterator<ProviderId> for ProviderSet {
+    fn from_iter<T: IntoIterator<Item = ProviderId>>(providers: T) -> Self {
+        let mut set = Self::default();
+        for provider in providers {
+            set.insert(provider);
+        }
+        set
+    }
+}
+
+/// What a request needs before it can be decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The providers whose next answer may decide.
+    pub providers: ProviderSet,
+    /// Whether their keys are known but none has the token's `kid`: then a fetch is started for it.
+    pub for_unknown_key: bool,
+}
+
+/// A request that waits. The number is the proxy's own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(pub u32);
+
+/// What the driver has to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this request to the identity provider, and tell its end by [`KeyStore::answer`].
+    Fetch(Fetch),
+    /// Decide these requests again.
+    Wake(Vec<Woken>),
+    /// Tell the operator how a fetch ended.
+    Report(Report),
+}
+
+/// A request that is to be decided again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Woken {
+    /// The request.
+    pub request: RequestId,
+    /// The providers that were asked again for its unknown `kid`: they are not asked a second time.
+    pub refetched: ProviderSet,
+}
+
+/// The end of a fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whose keys they are.
+    pub provider: ProviderId,
+    /// The number of usable keys and of those left out, or why there are none.
+    pub result: Result<(usize, usize), FetchError>,
+    /// How long until the next fetch.
+    pub next: Duration,
+}
+
+/// The requests are too many to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The providers of one plugin configuration, and who waits for them.
+#[derive(Debug)]
+pub struct KeyStore {
+    providers: Vec<Provider>,
+    waiting: Vec<Waiting>,
+    max_waiting: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    request: RequestId,
+    wish: ProviderSet,
+    refetched: ProviderSet,
+}
+
+impl KeyStore {
+    /// A store that fetches from each of `providers`, at most [`MAX_PROVIDERS`], and lets `max_waiting` requests wait.
+    pub fn new(providers: Vec<ProviderSettings>, seed: u64, max_waiting: usize) -> Self {
+        let providers = providers
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, settings)| Some(Provider::new(ProviderId::new(index)?, settings, seed)))
+            .collect();
+        Self { providers, waiting: Vec::new(), max_waiting }
+    }
+
+    /// The provider `id`.
+    pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
+        self.providers.get(id.index())
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Starts the fetches that are due, and gives up those that got no answer.
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        let ids: Vec<_> = self.providers.iter().map(Provider::id).collect();
+        let mut actions = Vec::new();
+        for id in ids {
+            if let Some(step) = self.provider_mut(id).and_then(|provider| provider.expire(now)) {
+                actions.extend(self.act(step, id, now));
+            }
+            actions.extend(self.provider_mut(id).and_then(|provider| provider.start(now)).map(Action::Fetch));
+        }
+        actions
+    }
+
+    /// Takes the end of a fetch that an [`Action::Fetch`] asked for; one that was given up before is ignored.
+    pub fn answer(
+        &mut self,
+        fetch: &Fetch,
+        response: Result<Response, FetchFault>,
+        now: Timestamp,
+    ) -> Vec<Action> {
+        let id = fetch.provider;
+        match self.provider_mut(id).and_then(|provider| provider.answer(fetch, response, now)) {
+            Some(step) => self.act(step, id, now),
+            None => Vec::new(),
+        }
+    }
+
+    /// Lets a request wait for `wish`; it comes back in an [`Action::Wake`].
+    pub fn wait(
+        &mut self,
+        request: RequestId,
+        wish: Wish,
+        refetched: ProviderSet,
+        now: Timestamp,
+    ) -> Result<(), Full> {
+        if self.waiting.len() >= self.max_waiting {
+            return Err(Full);
+        }
+        if wish.for_unknown_key {
+            for provider in
+                self.providers.iter_mut().filter(|provider| wish.providers.contains(provider.id()))
+            {
+                provider.want_key(now);
+            }
+        }
+        self.waiting.push(Waiting { request, wish: wish.providers, refetched });
+        Ok(())
+    }
+
+    /// Forgets a request whose client left.
+    pub fn forget(&mut self, request: RequestId) {
+        self.waiting.retain(|waiting| waiting.request != request);
+    }
+
+    /// How long until [`Self::tick`] has something to do.
+    pub fn until_next(&self, now: Timestamp) -> Option<Duration> {
+        self.providers.iter().map(|provider| provider.next_event().since(now)).min()
+    }
+
+    fn provider_mut(&mut self, id: ProviderId) -> Option<&mut Provider> {
+        self.providers.get_mut(id.index())
+    }
+
+    fn act(&mut self, step: provider::Step, id: ProviderId, now: Timestamp) -> Vec<Action> {
+        match step {
+            provider::Step::Next(fetch) => vec![Action::Fetch(fetch)],
+            provider::Step::Ended { result, for_unknown_key } => {
+                let next =
+                    self.provider(id).map_or(Duration::ZERO, |provider| provider.next_event().since(now));
+                let report = Action::Report(Report { provider: id, result, next });
+                let woken = self.wake(id, for_unknown_key);
+                if woken.is_empty() { vec![report] } else { vec![report, Action::Wake(woken)] }
+            }
+        }
+    }
+
+    fn wake(&mut self, id: ProviderId, for_unknown_key: bool) -> Vec<Woken> {
+        self.waiting
+            .extract_if(.., |waiting| waiting.wish.contains(id))
+            .map(|mut waiting| {
+                if for_unknown_key {
+                    waiting.refetched.insert(id);
+                }
+                Woken { request: waiting.request, refetched: waiting.refetched }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! One OpenID configuration over time.
+
+use std::time::Duration;
+
+use super::{
+    ProviderId,
+    fetch::{Fetch, FetchError, FetchFault, Limits, Response},
+    schedule::{Jitter, Schedule, backoff},
+};
+use crate::{
+    clusters::Clusters, discovery::Discovery, issuer::Issuer, jwk::KeySet, time::Timestamp, url::Url,
+};
+
+/// How long after the timeout a fetch that the proxy never answers is given up.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// One `openid-config` of the configuration.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// The URL of the discovery document.
+    pub url: Url,
+    /// The cluster that reaches it.
+    pub cluster: String,
+    /// The clusters that a `jwks_uri` may need.
+    pub clusters: Clusters,
+    /// When to fetch.
+    pub schedule: Schedule,
+    /// What it may answer.
+    pub limits: Limits,
+}
+
+/// An OpenID configuration: what is known of it, and the fetch that goes on.
+#[derive(Debug)]
+pub struct Provider {
+    id: ProviderId,
+    settings: ProviderSettings,
+    jitter: Jitter,
+    known: Option<Known>,
+    in_flight: Option<InFlight>,
+    next_fetch: Timestamp,
+    failures: u32,
+    serial: u64,
+    /// A request needs a `kid` that is not there; the next fetch is for it.
+    key_wanted: bool,
+    last_fetch_for_key: Option<Timestamp>,
+}
+
+/// The last good answer.
+#[derive(Debug)]
+struct Known {
+    issuer: Issuer,
+    keys: KeySet,
+    since: Timestamp,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    fetch: Fetch,
+    /// The discovery document, when it is there and the key set is under way.
+    discovery: Option<Discovery>,
+    for_unknown_key: bool,
+    deadline: Timestamp,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The next request of the same fetch.
+    Next(Fetch),
+    /// The fetch ended, well or ill.
+    Ended {
+        /// Usable keys and keys left out, or why there are none.
+        result: Result<(usize, usize), FetchError>,
+        /// Whether an unknown `kid` had caused it.
+        for_unknown_key: bool,
+    },
+}
+
+/// What a request can expect of a provider.
+#[derive(Debug)]
+pub enum Availability<'p> {
+    /// It has keys that may be used.
+    Ready(&'p KeySet),
+    /// It has none, and a fetch is under way or due.
+    Pending,
+    /// It has none, and the next attempt is not due yet.
+    Down {
+        /// How long until it is.
+        retry_after: Duration,
+    },
+}
+
+impl Provider {
+    /// A provider of which nothing is known, with its first fetch due.
+    pub(super) fn new(id: ProviderId, settings: ProviderSettings, seed: u64) -> Self {
+        let seed = seed.wrapping_add(u64::try_from(id.index()).unwrap_or(0));
+        Self {
+            id,
+            settings,
+            jitter: Jitter::new(seed),
+            known: None,
+            in_flight: None,
+            next_fetch: Timestamp::from_millis(i64::MIN),
+            failures: 0,
+            serial: 0,
+            key_wanted: false,
+            last_fetch_for_key: None,
+        }
+    }
+
+    /// Its position in the store.
+    pub fn id(&self) -> ProviderId {
+        self.id
+    }
+
+    /// The URL of its discovery document.
+    pub fn url(&self) -> &Url {
+        &self.settings.url
+    }
+
+    /// The issuer that it named last, however long ago.
+    pub fn issuer(&self) -> Option<&Issuer> {
+        self.known.as_ref().map(|known| &known.issuer)
+    }
+
+    /// Whether its keys can be used now.
+    pub fn availability(&self, now: Timestamp) -> Availability<'_> {
+        match &self.known {
+            Some(known) if self.is_fresh(known, now) => Availability::Ready(&known.keys),
+            _ if self.in_flight.is_some() || self.next_fetch <= now => Availability::Pending,
+            _ => Availability::Down { retry_after: self.next_fetch.since(now) },
+        }
+    }
+
+    /// Whether a request whose `kid` is unknown may wait: a fetch goes on, or one may start.
+    pub fn can_refetch(&self, now: Timestamp) -> bool {
+        self.in_flight.is_some() || self.key_wanted || self.may_fetch_for_key(now)
+    }
+
+    /// How long until the next attempt, when the last one failed: then an unknown `kid` may well be good.
+    pub fn retry_after_failure(&self, now: Timestamp) -> Option<Duration> {
+        (self.failures > 0).then(|| self.next_fetch.since(now))
+    }
+
+    /// When [`Self::start`] or [`Self::expire`] has something to do.
+    pub(super) fn next_event(&self) -> Timestamp {
+        self.in_flight.as_ref().map_or(self.next_fetch, |in_flight| in_flight.deadline)
+    }
+
+    /// Makes the next fetch due at once, when the interval allows it and none goes on.
+    pub(super) fn want_key(&mut self, now: Timestamp) {
+        if self.in_flight.is_none() && self.may_fetch_for_key(now) {
+            self.key_wanted = true;
+            self.next_fetch = now;
+        }
+    }
+
+    /// Starts a fetch when one is due.
+    pub(super) fn start(&mut self, now: Timestamp) -> Option<Fetch> {
+        if self.in_flight.is_some() || self.next_fetch > now {
+            return None;
+        }
+        let for_unknown_key = std::mem::take(&mut self.key_wanted);
+        if for_unknown_key {
+            self.last_fetch_for_key = Some(now);
+        }
+        let (cluster, url) = (self.settings.cluster.clone(), self.settings.url.clone());
+        Some(self.send(cluster, url, None, for_unknown_key, now))
+    }
+
+    /// Gives up a fetch that got no answer.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Step> {
+        let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= now)?;
+        let fault = FetchFault::TimedOut;
+        let (url, cluster) = (in_flight.fetch.url, in_flight.fetch.cluster);
+        Some(self.end(Err(FetchError::Fault { url, cluster, fault }), in_flight.for_unknown_key, now))
+    }
+
+    /// Takes an answer; `None` when it is not the one that is waited for.
+    pub(super) fn answer(
+        &mut self,
+        fetch: &Fetch,
+        response: Result<Response, FetchFault>,
+        now: Timestamp,
+    ) -> Option<Step> {
+        let in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
+        let for_unknown_key = in_flight.for_unknown_key;
+        let body = self.settings.limits.body(fetch, response);
+        let step = match in_flight.discovery {
+            None => body.and_then(|body| self.read_discovery(&body, now)).map(|(cluster, discovery)| {
+                let url = discovery.jwks_uri.clone();
+                Step::Next(self.send(cluster, url, Some(discovery), for_unknown_key, now))
+            }),
+            Some(discovery) => {
+                body.and_then(|body| KeySet::parse(&body).map_err(FetchError::KeySet)).map(|keys| {
+                    let counts = (keys.keys().len(), keys.skipped().len());
+                    self.known = Some(Known { issuer: discovery.issuer, keys, since: now });
+                    self.end(Ok(counts), for_unknown_key, now)
+                })
+            }
+        };
+        Some(step.unwrap_or_else(|error| self.end(Err(error), for_unknown_key, now)))
+    }
+
+    fn read_discovery(&self, document: &[u8], now: Timestamp) -> Result<(String, Discovery), FetchError> {
+        let discovery = self.settings.limits.discovery(document)?;
+        // While the keys of one issuer are good, another issuer would turn all its tokens away.
+        let has_changed = self
+            .known
+            .as_ref()
+            .is_some_and(|known| self.is_fresh(known, now) && known.issuer != discovery.issuer);
+        if has_changed {
+            return Err(FetchError::ChangedIssuer(discovery.issuer.as_str().to_owned()));
+        }
+        let clusters = &self.settings.clusters;
+        let cluster = if discovery.jwks_uri.host() == self.settings.url.host() {
+            clusters.for_configured(&discovery.jwks_uri)
+        } else {
+            clusters.named(&discovery.jwks_uri).map(str::to_owned)
+        };
+        match cluster {
+            Some(cluster) => Ok((cluster, discovery)),
+            None => Err(FetchError::ForeignJwksUri(discovery.jwks_uri)),
+        }
+    }
+
+    fn send(
+        &mut self,
+        cluster: String,
+        url: Url,
+        discovery: Option<Discovery>,
+        for_unknown_key: bool,
+        now: Timestamp,
+    ) -> Fetch {
+        self.serial = self.serial.wrapping_add(1);
+        let fetch = Fetch { provider: self.id, cluster, url, serial: self.serial };
+        let deadline = now.after(self.settings.schedule.timeout).after(GRACE);
+        self.in_flight = Some(InFlight { fetch: fetch.clone(), discovery, for_unknown_key, deadline });
+        fetch
+    }
+
+    fn end(
+        &mut self,
+        result: Result<(usize, usize), FetchError>,
+        for_unknown_key: bool,
+        now: Timestamp,
+    ) -> Step {
+        let wait = if result.is_ok() {
+            self.failures = 0;
+            self.settings.schedule.refresh_interval
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            backoff(self.failures, &mut self.jitter)
+        };
+        self.next_fetch = now.after(wait);
+        Step::Ended { result, for_unknown_key }
+    }
+
+    fn may_fetch_for_key(&self, now: Timestamp) -> bool {
+        self.last_fetch_for_key
+            .is_none_or(|last| now.since(last) >= self.settings.schedule.unknown_kid_interval)
+    }
+
+    fn is_fresh(&self, known: &Known, now: Timestamp) -> bool {
+        now.since(known.since) <= self.settings.schedule.max_stale
+    }
+}
