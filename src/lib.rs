@@ -1,6 +1,7 @@
 //! Azure API Management's `validate-jwt` policies as a proxy-wasm filter.
 
 pub mod algorithm;
+pub mod checks;
 pub mod claims;
 pub mod clusters;
 pub mod discovery;
@@ -10,9 +11,13 @@ pub mod issuer;
 pub mod json;
 pub mod jwk;
 pub mod keys;
+pub mod policy;
 pub mod rejection;
+pub mod reply;
 pub mod request;
 pub mod signature;
 pub mod time;
 pub mod token;
+pub mod trust;
 pub mod url;
+pub mod validate;

@@ -1,0 +1,105 @@
+//! The rules that a verified token's claims must meet, one function a rule, in the order in which they are applied.
+
+use std::borrow::Cow;
+
+use crate::{
+    claims::Claims,
+    json::Json,
+    policy::{ClaimRule, Policy, RequiredClaim},
+    rejection::{Malformed, Rejection},
+    time::Timestamp,
+    token::VerifiedToken,
+};
+
+/// Checks everything that the policy asks of the claims; the first rule that fails decides (APIM's order: lifetime, audience,
+/// claims; the issuer was checked when the keys were chosen).
+pub fn check_all(policy: &Policy, token: &VerifiedToken, now: Timestamp) -> Result<(), Rejection> {
+    let claims = token.claims();
+    check_lifetime(policy, claims, now)?;
+    check_audience(policy, claims)?;
+    policy.required_claims.iter().try_for_each(|required| check_claim(required, claims))
+}
+
+/// `exp` and `nbf` (RFC 7519 §4.1.4, §4.1.5; APIM `require-expiration-time`, `clock-skew`).
+fn check_lifetime(policy: &Policy, claims: &Claims, now: Timestamp) -> Result<(), Rejection> {
+    let (exp, nbf) = (claims.expires(), claims.not_before());
+    if exp.is_none() && policy.require_expiration {
+        return Err(Rejection::ExpirationMissing);
+    }
+    if exp.zip(nbf).is_some_and(|(exp, nbf)| nbf > exp) {
+        return Err(Malformed::Lifetime.into());
+    }
+    if let Some(exp) = exp.filter(|exp| now >= exp.after(policy.clock_skew)) {
+        return Err(Rejection::Expired { exp, now });
+    }
+    if let Some(nbf) = nbf.filter(|nbf| *nbf > now.after(policy.clock_skew)) {
+        return Err(Rejection::NotYetValid { nbf, now });
+    }
+    Ok(())
+}
+
+/// `aud` (RFC 7519 §4.1.3; APIM `audiences`): one of the token's is one of the policy's, a trailing `/` aside, which Entra's
+/// v1 tokens have at random.
+fn check_audience(policy: &Policy, claims: &Claims) -> Result<(), Rejection> {
+    let Some(allowed) = &policy.audiences else {
+        return Ok(());
+    };
+    let without_slash = |audience: &'_ str| audience.strip_suffix('/').unwrap_or(audience).to_owned();
+    let is_allowed = claims
+        .audiences()
+        .any(|audience| allowed.iter().any(|allowed| without_slash(allowed) == without_slash(audience)));
+    if is_allowed { Ok(()) } else { Err(Rejection::AudienceNotAllowed) }
+}
+
+/// One of `required-claims` (APIM `claim` with `match`, `separator` and `value`).
+fn check_claim(required: &RequiredClaim, claims: &Claims) -> Result<(), Rejection> {
+    let claim = claims.get(&required.name).filter(|claim| !is_empty(claim));
+    let Some(claim) = claim else {
+        return Err(Rejection::ClaimNotFound { name: required.name.clone() });
+    };
+    let values = values(claim, required.separator.as_deref());
+    let has = |expected: &String| values.iter().any(|value| value == expected);
+    let holds = match &required.rule {
+        ClaimRule::Present => true,
+        ClaimRule::All(expected) => expected.iter().all(has),
+        ClaimRule::Any(expected) => expected.iter().any(has),
+    };
+    if holds { Ok(()) } else { Err(Rejection::ClaimValueNotAllowed { name: required.name.clone() }) }
+}
+
+/// `null` and `[]` are as good as absent; an empty string is a value.
+fn is_empty(claim: &Json) -> bool {
+    match claim {
+        Json::Null => true,
+        Json::Array(elements) => elements.is_empty(),
+        Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => false,
+    }
+}
+
+/// The values of a claim as text: a string (split when there is a separator), a boolean, a number as it is written, or the
+/// elements of an array. An object has none.
+fn values<'c>(claim: &'c Json, separator: Option<&str>) -> Vec<Cow<'c, str>> {
+    match claim {
+        Json::Array(elements) => elements.iter().flat_map(|element| scalar(element, separator)).collect(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+            scalar(claim, separator)
+        }
+    }
+}
+
+fn scalar<'c>(value: &'c Json, separator: Option<&str>) -> Vec<Cow<'c, str>> {
+    match (value, separator) {
+        (Json::String(text), None) => vec![Cow::Borrowed(text)],
+        // Words apart by one blank or two are the same words; of a comma-separated list an empty part is a value.
+        (Json::String(text), Some(separator)) if separator.trim().is_empty() => {
+            text.split(separator).filter(|part| !part.is_empty()).map(Cow::Borrowed).collect()
+        }
+        (Json::String(text), Some(separator)) => text.split(separator).map(Cow::Borrowed).collect(),
+        (Json::Number(digits), _) => vec![Cow::Borrowed(digits)],
+        (Json::Bool(value), _) => vec![Cow::Borrowed(if *value { "true" } else { "false" })],
+        (Json::Null | Json::Array(_) | Json::Object(_), _) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

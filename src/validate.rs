@@ -1,0 +1,267 @@
+//! The journey of a token, top to bottom: extract, parse, choose keys, verify, check. One function of (policy, keys, request,
+//! now); it is run again from the top when keys have come.
+
+use std::borrow::Cow;
+
+use crate::{
+    algorithm::Algorithm,
+    checks, issuer,
+    jwk::Jwk,
+    keys::{Availability, KeyStore, Provider, ProviderSet, Wish},
+    policy::Policy,
+    rejection::{IssuerFault, Rejection},
+    request::RequestHead,
+    signature::Verifier,
+    time::Timestamp,
+    token::{JoseHeader, SignatureProof, UntrustedToken, VerifiedToken},
+    trust::{self, Undecided, Vouchers},
+};
+
+/// The most signatures that are verified with keys from the network for one token: what a stranger can make the proxy spend.
+pub const MAX_NETWORK_VERIFICATIONS: usize = 4;
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Let it through.
+    Allow(VerifiedToken),
+    /// Refuse it.
+    Deny(Denial),
+    /// Let it wait for keys, then ask again.
+    AwaitKeys(Wish),
+}
+
+/// A refusal, and what may be said of the token in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub rejection: Rejection,
+    /// Of the token that was refused, when there was one that could be parsed.
+    pub quote: Option<Quote>,
+}
+
+/// What a log line quotes of a token. It is the caller's text: to be shown by an [`Excerpt`](crate::excerpt::Excerpt).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quote {
+    /// `alg`
+    pub algorithm: String,
+    /// `kid`
+    pub key_id: Option<String>,
+    /// The host of `iss`.
+    pub issuer_host: Option<String>,
+}
+
+/// A request that is to be decided, and what was tried for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'h> {
+    /// Its head.
+    pub head: RequestHead<'h>,
+    /// The providers that were already asked again for its unknown `kid`.
+    pub refetched: ProviderSet,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Decides about a request.
+pub fn validate(policy: &Policy, keys: &KeyStore, verifier: &Verifier, attempt: Attempt<'_>) -> Outcome {
+    let deny = |rejection, quote| Outcome::Deny(Denial { rejection, quote });
+    let text: Cow<'_, [u8]> = match policy.source.extract(attempt.head) {
+        Ok(text) => text,
+        Err(rejection) => return deny(rejection, None),
+    };
+    let token = match UntrustedToken::parse(&text) {
+        Ok(token) => token,
+        Err(malformed) => return deny(malformed.into(), None),
+    };
+    match decide(policy, keys, verifier, &token, attempt) {
+        Ok(proof) => {
+            let token = token.into_verified(proof);
+            match checks::check_all(policy, &token, attempt.now) {
+                Ok(()) => Outcome::Allow(token),
+                Err(rejection) => deny(rejection, Some(Quote::new(token.header(), token.claims().issuer()))),
+            }
+        }
+        Err(Undecided::Wait(wish)) => Outcome::AwaitKeys(wish),
+        Err(Undecided::Refuse(rejection)) => {
+            deny(rejection, Some(Quote::new(token.header(), token.claimed_issuer())))
+        }
+    }
+}
+
+impl Quote {
+    fn new(header: &JoseHeader, issuer: Option<&str>) -> Self {
+        Self {
+            algorithm: header.algorithm_name.clone(),
+            key_id: header.key_id.clone(),
+            issuer_host: issuer.and_then(issuer::host_of),
+        }
+    }
+}
+
+/// Finds the key that verifies the token: allow-listed algorithm, then the keys that may vouch for its issuer.
+fn decide(
+    policy: &Policy,
+    keys: &KeyStore,
+    verifier: &Verifier,
+    token: &UntrustedToken<'_>,
+    attempt: Attempt<'_>,
+) -> Result<SignatureProof, Undecided> {
+    let algorithm = Algorithm::from_name(&token.header().algorithm_name)
+        .filter(|algorithm| policy.algorithms.contains(*algorithm))
+        .ok_or(Undecided::Refuse(Rejection::AlgorithmNotAllowed))?;
+    let vouchers = trust::select(policy, keys, token, attempt.now)?;
+    let search = Search { policy, verifier, token, algorithm, vouchers: &vouchers, attempt };
+    match search.by_key_id() {
+        Some(verdict) => verdict,
+        None => search.without_key_id(),
+    }
+}
+
+struct Search<'s, 't> {
+    policy: &'s Policy,
+    verifier: &'s Verifier,
+    token: &'s UntrustedToken<'t>,
+    algorithm: Algorithm,
+    vouchers: &'s Vouchers<'s>,
+    attempt: Attempt<'s>,
+}
+
+/// A key, and the provider that published it; none for an inline key.
+type Candidate<'s> = (Option<&'s Provider>, &'s Jwk);
+
+impl<'s> Search<'s, '_> {
+    /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
+    fn by_key_id(&self) -> Option<Result<SignatureProof, Undecided>> {
+        let key_id = self.token.header().key_id.as_deref()?;
+        let named: Vec<_> =
+            self.candidates().filter(|(_, key)| key.key_id.as_deref() == Some(key_id)).collect();
+        if named.is_empty() {
+            return None;
+        }
+        Some(match self.try_all(named) {
+            Tried::Verified(verdict) => verdict,
+            Tried::Failed => Err(Undecided::Refuse(Rejection::SignatureInvalid)),
+            Tried::Nothing => Err(Undecided::Refuse(Rejection::KeyNotFound)),
+        })
+    }
+
+    /// Tries the keys that a token may be signed with although nothing names them: every inline key (APIM: "will attempt each
+    /// specified key"), and of the network those without `kid`, or all when the token has none. When none fits, newer keys
+    /// may.
+    fn without_key_id(&self) -> Result<SignatureProof, Undecided> {
+        let header = self.token.header();
+        let by_thumbprint = header.thumbprint.as_deref().filter(|thumbprint| {
+            header.key_id.is_none()
+                && self.candidates().any(|(_, key)| key.thumbprint.as_deref() == Some(thumbprint))
+        });
+        let unnamed = self.candidates().filter(|(provider, key)| match (provider, &header.key_id) {
+            (None, _) => true,
+            (Some(_), Some(_)) => key.key_id.is_none(),
+            (Some(_), None) => {
+                by_thumbprint.is_none_or(|thumbprint| key.thumbprint.as_deref() == Some(thumbprint))
+            }
+        });
+        let rejection = match self.try_all(unnamed.collect()) {
+            Tried::Verified(verdict) => return verdict,
+            // A key that has the token's `kid` was not there: that is what the caller may want to know.
+            Tried::Failed if header.key_id.is_none() || self.has_no_provider() => Rejection::SignatureInvalid,
+            Tried::Failed | Tried::Nothing => Rejection::KeyNotFound,
+        };
+        // A shared secret never comes from the network.
+        if self.algorithm.is_symmetric() || self.has_no_provider() {
+            return Err(Undecided::Refuse(rejection));
+        }
+        Err(self.await_newer_keys(rejection))
+    }
+
+    /// Waits for keys that are under way, then for one refetch; after that, the token is refused, unless a provider could not
+    /// be reached: then its keys might have decided otherwise.
+    fn await_newer_keys(&self, rejection: Rejection) -> Undecided {
+        let now = self.attempt.now;
+        let (mut pending, mut refetch, mut retry_after) =
+            (ProviderSet::default(), ProviderSet::default(), None);
+        for provider in self.vouchers.providers.iter().chain(&self.vouchers.undecided) {
+            let wait = match provider.availability(now) {
+                Availability::Pending => {
+                    pending.insert(provider.id());
+                    None
+                }
+                Availability::Down { retry_after } => Some(retry_after),
+                Availability::Ready(_) => {
+                    if !self.attempt.refetched.contains(provider.id()) && provider.can_refetch(now) {
+                        refetch.insert(provider.id());
+                    }
+                    provider.retry_after_failure(now)
+                }
+            };
+            retry_after = [retry_after, wait].into_iter().flatten().min();
+        }
+        match retry_after {
+            _ if !pending.is_empty() => Undecided::Wait(Wish { providers: pending, for_unknown_key: false }),
+            _ if !refetch.is_empty() => Undecided::Wait(Wish { providers: refetch, for_unknown_key: true }),
+            Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
+            None => Undecided::Refuse(rejection),
+        }
+    }
+
+    fn has_no_provider(&self) -> bool {
+        self.vouchers.providers.is_empty() && self.vouchers.undecided.is_empty()
+    }
+
+    /// Every key that may vouch for the token, inline keys first.
+    fn candidates(&self) -> impl Iterator<Item = Candidate<'s>> {
+        let published = self.vouchers.providers.iter().flat_map(|provider| {
+            let keys = match provider.availability(self.attempt.now) {
+                Availability::Ready(set) => set.keys(),
+                Availability::Pending | Availability::Down { .. } => &[],
+            };
+            keys.iter().map(|key| (Some(*provider), key))
+        });
+        self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
+    }
+
+    fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried {
+        let mut outcome = Tried::Nothing;
+        let mut from_network = 0_usize;
+        for (provider, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
+            if provider.is_some() {
+                if from_network == MAX_NETWORK_VERIFICATIONS {
+                    continue;
+                }
+                from_network = from_network.saturating_add(1);
+            }
+            outcome = Tried::Failed;
+            if let Some(proof) = self.token.verify(self.verifier, self.algorithm, &key.key) {
+                return Tried::Verified(self.check_key_issuer(provider, key).map(|()| proof));
+            }
+        }
+        outcome
+    }
+
+    /// Entra says of each key whose tokens it signs: the token's issuer, or, since v1 tokens are signed with the same keys,
+    /// the issuer of the configuration that the key came with (IDX40005).
+    fn check_key_issuer(&self, provider: Option<&Provider>, key: &Jwk) -> Result<(), Undecided> {
+        let tenant = self.token.claimed_tenant();
+        let is_its_own = key.issuer.as_ref().is_none_or(|signer| {
+            self.token.claimed_issuer().is_some_and(|iss| signer.names(iss, tenant))
+                || provider.and_then(Provider::issuer).is_some_and(|issuer| signer.equals(issuer, tenant))
+        });
+        if is_its_own {
+            return Ok(());
+        }
+        Err(Undecided::Refuse(Rejection::IssuerNotAllowed(IssuerFault::OtherKeyIssuer)))
+    }
+}
+
+/// What came of trying keys.
+enum Tried {
+    /// A key verified the signature; whether it may is the verdict.
+    Verified(Result<SignatureProof, Undecided>),
+    /// No key did.
+    Failed,
+    /// There was no key of the right kind.
+    Nothing,
+}
+
+#[cfg(test)]
+mod tests;
