@@ -4,6 +4,7 @@ pub mod algorithm;
 pub mod checks;
 pub mod claims;
 pub mod clusters;
+pub mod config;
 pub mod discovery;
 pub mod excerpt;
 pub mod extract;

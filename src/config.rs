@@ -1,0 +1,71 @@
+//! The plugin configuration: JSON with APIM's own words, read strictly, then compiled.
+//!
+//! Two steps, two sets of types: [`wire`] is what can be written, [`Configuration`] what is applied. Whatever is wrong is told
+//! with its JSON path and what would be right; nothing is ignored.
+
+mod compile;
+mod reader;
+mod wire;
+
+use std::{fmt, time::Duration};
+
+use crate::{json::Json, keys::ProviderSettings, policy::Policy};
+
+/// A configuration longer than this is refused unread.
+pub const MAX_CONFIGURATION_BYTES: usize = 1_048_576;
+
+/// A compiled plugin configuration.
+#[derive(Debug)]
+pub struct Configuration {
+    /// The policy.
+    pub policy: Policy,
+    /// The OpenID configurations that it names, in the order of their ids.
+    pub providers: Vec<ProviderSettings>,
+    /// `fetch.timeout`.
+    pub timeout: Duration,
+    /// `fetch.max-response-bytes`.
+    pub max_response_bytes: usize,
+    /// `fetch.max-waiting-requests`.
+    pub max_waiting: usize,
+    /// What is allowed but hardly meant, in words for the operator.
+    pub warnings: Vec<String>,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    path: String,
+    problem: String,
+}
+
+impl ConfigError {
+    fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "configuration" } else { &self.path };
+        write!(f, "{path}: {}", self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Configuration {
+    /// Reads and compiles the JSON text of a configuration.
+    pub fn parse(text: &[u8]) -> Result<Self, ConfigError> {
+        if text.is_empty() {
+            return Err(ConfigError::new("", "is empty; expected a JSON object with `validate-jwt`"));
+        }
+        if text.len() > MAX_CONFIGURATION_BYTES {
+            return Err(ConfigError::new("", format!("is longer than {MAX_CONFIGURATION_BYTES} bytes")));
+        }
+        let json = Json::parse(text).map_err(|error| ConfigError::new("", error.to_string()))?;
+        compile::compile(wire::read(&json)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,366 @@
+//! What can be written in a configuration, read into types that still say where each thing stood.
+
+use std::collections::BTreeMap;
+
+use base64::{
+    Engine,
+    alphabet::{STANDARD, URL_SAFE},
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+use super::{
+    ConfigError,
+    reader::{Members, Node},
+};
+use crate::{
+    extract::TokenSource,
+    jwk::Jwk,
+    keys::Schedule,
+    policy::{ClaimRule, Refusal, RequiredClaim},
+    signature::{PublicKey, SymmetricKey, VerifyingKey},
+    url::{self, Url},
+};
+
+/// The most `issuer-signing-keys`: all of them are tried.
+const MAX_INLINE_KEYS: usize = 16;
+
+/// The most seconds of `clock-skew`: beyond a day it is no skew.
+const MAX_CLOCK_SKEW: u32 = 86_400;
+
+const NOT_BUILT: [&str; 7] = [
+    "validate-azure-ad-token",
+    "policies",
+    "rules",
+    "options",
+    "token-cache",
+    "certificates",
+    "allow-cors-preflight",
+];
+
+/// The whole configuration.
+#[derive(Debug)]
+pub(super) struct Plugin {
+    pub(super) validate_jwt: ValidateJwt,
+    pub(super) clusters: BTreeMap<String, String>,
+    pub(super) default_cluster: Option<String>,
+    pub(super) fetch: Fetch,
+}
+
+/// `validate-jwt`, with APIM's defaults.
+#[derive(Debug)]
+pub(super) struct ValidateJwt {
+    pub(super) path: String,
+    pub(super) source: TokenSource,
+    pub(super) has_idle_scheme: bool,
+    pub(super) refusal: Refusal,
+    pub(super) require_expiration: bool,
+    pub(super) clock_skew: u32,
+    pub(super) openid_config: Vec<OpenIdConfig>,
+    pub(super) inline_keys: Vec<Jwk>,
+    pub(super) audiences: Option<Vec<String>>,
+    pub(super) issuers: Option<Vec<String>>,
+    pub(super) required_claims: Vec<RequiredClaim>,
+}
+
+/// One of `openid-config`.
+#[derive(Debug)]
+pub(super) struct OpenIdConfig {
+    pub(super) path: String,
+    pub(super) url: Url,
+}
+
+/// `fetch`.
+#[derive(Debug)]
+pub(super) struct Fetch {
+    pub(super) schedule: Schedule,
+    pub(super) max_response_bytes: u32,
+    pub(super) max_waiting_requests: u32,
+    pub(super) allow_http: bool,
+}
+
+pub(super) fn read(json: &crate::json::Json) -> Result<Plugin, ConfigError> {
+    let root = Node::root(json)?;
+    let built = ["validate-jwt", "clusters", "default-cluster", "fetch"];
+    let members = root.members(&[&built[..], &NOT_BUILT[..]].concat())?;
+    members.refuse_unsupported(&NOT_BUILT)?;
+    Ok(Plugin {
+        validate_jwt: read_validate_jwt(&members.require("validate-jwt")?)?,
+        clusters: members.read("clusters", |node| read_clusters(&node))?.unwrap_or_default(),
+        default_cluster: members.read("default-cluster", |node| read_cluster(&node))?,
+        fetch: members.read("fetch", |node| read_fetch(&node))?.unwrap_or_default(),
+    })
+}
+
+fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
+    const NOT_BUILT: [&str; 3] = ["token-value", "decryption-keys", "output-token-variable-name"];
+    let built = [
+        "header-name",
+        "query-parameter-name",
+        "require-scheme",
+        "failed-validation-httpcode",
+        "failed-validation-error-message",
+        "require-expiration-time",
+        "require-signed-tokens",
+        "clock-skew",
+        "openid-config",
+        "issuer-signing-keys",
+        "audiences",
+        "issuers",
+        "required-claims",
+    ];
+    let members = node.members(&[&built[..], &NOT_BUILT[..]].concat())?;
+    members.refuse_unsupported(&NOT_BUILT)?;
+    if let Some(signed) = members.get("require-signed-tokens")
+        && !signed.flag()?
+    {
+        return Err(
+            signed.error("false is not supported by this version; remove it, unsigned tokens are refused")
+        );
+    }
+    let (source, has_idle_scheme) = read_source(node, &members)?;
+    Ok(ValidateJwt {
+        path: node.path().to_owned(),
+        source,
+        has_idle_scheme,
+        refusal: read_refusal(&members)?,
+        require_expiration: members.read("require-expiration-time", |node| node.flag())?.unwrap_or(true),
+        clock_skew: members
+            .read("clock-skew", |node| node.integer(0..=MAX_CLOCK_SKEW, "seconds"))?
+            .unwrap_or(0),
+        openid_config: read_each(&members, "openid-config", read_openid_config)?,
+        inline_keys: read_inline_keys(&members)?,
+        audiences: members.read("audiences", |node| read_audiences(&node))?,
+        issuers: members.read("issuers", |node| node.texts())?,
+        required_claims: read_each(&members, "required-claims", read_required_claim)?,
+    })
+}
+
+fn read_each<T>(
+    members: &Members<'_>,
+    name: &str,
+    read: impl Fn(&Node<'_>) -> Result<T, ConfigError>,
+) -> Result<Vec<T>, ConfigError> {
+    let elements = members.read(name, |node| node.list())?.unwrap_or_default();
+    elements.iter().map(read).collect()
+}
+
+/// The token's source, and whether `require-scheme` stands beside one that it says nothing of.
+fn read_source(node: &Node<'_>, members: &Members<'_>) -> Result<(TokenSource, bool), ConfigError> {
+    let scheme = members.read("require-scheme", |node| {
+        let scheme = node.text()?;
+        if is_http_token(scheme) {
+            return Ok(scheme.to_owned());
+        }
+        Err(node.error("is not the name of a scheme; expected one word, such as `Bearer`"))
+    })?;
+    match (members.get("header-name"), members.get("query-parameter-name")) {
+        (Some(header), None) => {
+            let name = header.text()?;
+            if !is_http_token(name) {
+                return Err(header.error("is not the name of a header, such as `Authorization`"));
+            }
+            let name = name.to_ascii_lowercase();
+            if name == "authorization" {
+                return Ok((TokenSource::Authorization { require_scheme: scheme }, false));
+            }
+            Ok((TokenSource::Header { name }, scheme.is_some()))
+        }
+        (None, Some(parameter)) => {
+            Ok((TokenSource::Query { name: parameter.text()?.to_owned() }, scheme.is_some()))
+        }
+        (Some(_), Some(_)) => {
+            Err(node.error("has both `header-name` and `query-parameter-name`; name one place for the token"))
+        }
+        (None, None) => Err(node.error(
+            "names no place for the token; add `header-name` (such as `Authorization`) or `query-parameter-name`",
+        )),
+    }
+}
+
+/// RFC 9110 §5.6.2 `token`.
+fn is_http_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn read_refusal(members: &Members<'_>) -> Result<Refusal, ConfigError> {
+    let status = members
+        .read("failed-validation-httpcode", |node| node.integer(400..=599, "an error status"))?
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(401);
+    let message = members.read("failed-validation-error-message", |node| node.text().map(str::to_owned))?;
+    Ok(Refusal { status, message })
+}
+
+fn read_openid_config(node: &Node<'_>) -> Result<OpenIdConfig, ConfigError> {
+    let url = node.members(&["url"])?.require("url")?;
+    let text = url.text()?;
+    if text.contains(['<', '>', '{', '}']) {
+        return Err(url.error("has a placeholder; put in the name or id that it stands for"));
+    }
+    let parsed = Url::parse(text).map_err(|error| {
+        url.error(format!(
+            "{error}; expected the whole URL of the discovery document, such as \
+             `https://login.microsoftonline.com/{{tenant}}/v2.0/.well-known/openid-configuration`"
+        ))
+    })?;
+    Ok(OpenIdConfig { path: url.path().to_owned(), url: parsed })
+}
+
+fn read_audiences(node: &Node<'_>) -> Result<Vec<String>, ConfigError> {
+    let not_built = node
+        .list()?
+        .into_iter()
+        .find(|audience| audience.text().is_ok_and(|text| text.contains("{request-host}")));
+    match not_built {
+        Some(audience) => {
+            Err(audience.error("`{request-host}` is not supported by this version; name the audience"))
+        }
+        None => node.texts(),
+    }
+}
+
+fn read_required_claim(node: &Node<'_>) -> Result<RequiredClaim, ConfigError> {
+    let members = node.members(&["name", "match", "separator", "values"])?;
+    let values = members.read("values", |node| node.texts())?;
+    let takes_any =
+        members
+            .read("match", |node| match node.text()? {
+                "all" => Ok(false),
+                "any" => Ok(true),
+                _ => Err(node
+                    .error("is neither `all` (every value must be in the token) nor `any` (at least one)")),
+            })?
+            .unwrap_or(false);
+    let rule = match values {
+        None => ClaimRule::Present,
+        Some(values) if takes_any => ClaimRule::Any(values),
+        Some(values) => ClaimRule::All(values),
+    };
+    Ok(RequiredClaim {
+        name: members.require("name")?.text()?.to_owned(),
+        rule,
+        separator: members.read("separator", |node| node.text().map(str::to_owned))?,
+    })
+}
+
+fn read_inline_keys(members: &Members<'_>) -> Result<Vec<Jwk>, ConfigError> {
+    if let Some(node) = members.get("issuer-signing-keys")
+        && node.list()?.len() > MAX_INLINE_KEYS
+    {
+        return Err(node.error(format!("has more than {MAX_INLINE_KEYS} keys")));
+    }
+    read_each(members, "issuer-signing-keys", read_inline_key)
+}
+
+fn read_inline_key(node: &Node<'_>) -> Result<Jwk, ConfigError> {
+    const NOT_BUILT: [&str; 2] = ["value-from-env", "certificate-id"];
+    let members = node.members(&[&["id", "value", "n", "e", "jwk"][..], &NOT_BUILT[..]].concat())?;
+    members.refuse_unsupported(&NOT_BUILT)?;
+    let id = members.read("id", |node| node.text().map(str::to_owned))?;
+    let kinds = [members.get("value"), members.get("n").or_else(|| members.get("e")), members.get("jwk")];
+    if kinds.iter().flatten().count() != 1 {
+        return Err(node.error("expected one of `value` (Base64 secret), `n` with `e` (RSA) and `jwk`"));
+    }
+    if let Some(jwk) = members.get("jwk") {
+        let key = Jwk::parse(jwk.object()?).map_err(|error| jwk.error(format!("unusable key: {error}")))?;
+        return Ok(Jwk { key_id: id.or(key.key_id), ..key });
+    }
+    let key = if let Some(value) = members.get("value") {
+        VerifyingKey::Symmetric(read_secret(&value)?)
+    } else {
+        let modulus = decode_base64(&members.require("n")?)?;
+        let exponent = decode_base64(&members.require("e")?)?;
+        let key = PublicKey::rsa(&modulus, &exponent);
+        VerifyingKey::Public(key.map_err(|fault| node.error(format!("unusable key: {fault}")))?)
+    };
+    Ok(Jwk { key_id: id, thumbprint: None, algorithm: None, issuer: None, key })
+}
+
+fn read_secret(node: &Node<'_>) -> Result<SymmetricKey, ConfigError> {
+    let is_certificate =
+        "is a certificate or a public key, not a secret; expected the Base64 of an HMAC secret";
+    if node.text()?.contains("-----BEGIN") {
+        return Err(node.error(is_certificate));
+    }
+    let secret = decode_base64(node)?;
+    // A DER sequence with a two-byte length: as an HMAC key it would be a secret that everybody knows.
+    if secret.starts_with(&[0x30, 0x82]) || secret.starts_with(b"-----BEGIN") {
+        return Err(node.error(is_certificate));
+    }
+    SymmetricKey::new(secret).map_err(|fault| node.error(fault.to_string()))
+}
+
+/// Base64 of either alphabet, with or without padding. The text is a secret: no message quotes it.
+fn decode_base64(node: &Node<'_>) -> Result<Vec<u8>, ConfigError> {
+    const ANY_PADDING: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let text = node.text()?;
+    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    GeneralPurpose::new(alphabet, ANY_PADDING)
+        .decode(text)
+        .map_err(|_| node.error("is not Base64 (white space and line breaks are not part of it)"))
+}
+
+fn read_clusters(node: &Node<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
+    node.entries()?
+        .into_iter()
+        .map(|(host, cluster)| {
+            let is_host = url::parse_authority(host).is_ok_and(|(parsed, port)| {
+                host == port.map_or_else(|| parsed.clone(), |port| format!("{parsed}:{port}"))
+            });
+            if !is_host {
+                return Err(
+                    cluster.error("is not named by a host; expected `host` or `host:port` in lower case")
+                );
+            }
+            Ok((host.to_owned(), read_cluster(&cluster)?))
+        })
+        .collect()
+}
+
+fn read_cluster(node: &Node<'_>) -> Result<String, ConfigError> {
+    node.text().map(str::to_owned)
+}
+
+fn read_fetch(node: &Node<'_>) -> Result<Fetch, ConfigError> {
+    let members = node.members(&[
+        "timeout",
+        "refresh-interval",
+        "unknown-kid-interval",
+        "max-stale",
+        "max-response-bytes",
+        "max-waiting-requests",
+        "allow-http",
+    ])?;
+    let default = Fetch::default();
+    let duration = |name, default| {
+        members.read(name, |node| node.duration()).map(|duration| duration.unwrap_or(default))
+    };
+    Ok(Fetch {
+        schedule: Schedule {
+            timeout: duration("timeout", default.schedule.timeout)?,
+            refresh_interval: duration("refresh-interval", default.schedule.refresh_interval)?,
+            unknown_kid_interval: duration("unknown-kid-interval", default.schedule.unknown_kid_interval)?,
+            max_stale: duration("max-stale", default.schedule.max_stale)?,
+        },
+        max_response_bytes: members
+            .read("max-response-bytes", |node| node.integer(1..=16_777_216, "bytes"))?
+            .unwrap_or(default.max_response_bytes),
+        max_waiting_requests: members
+            .read("max-waiting-requests", |node| node.integer(1..=65_536, "requests"))?
+            .unwrap_or(default.max_waiting_requests),
+        allow_http: members.read("allow-http", |node| node.flag())?.unwrap_or(default.allow_http),
+    })
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            schedule: Schedule::default(),
+            max_response_bytes: 262_144,
+            max_waiting_requests: 1024,
+            allow_http: false,
+        }
+    }
+}
