@@ -1,0 +1,38 @@
+//! The filter: a thin adapter between the proxy and the core.
+//!
+//! The root context fetches keys and wakes requests; a stream context holds one request. Both decide by the same function,
+//! [`stream::decide`].
+
+mod host;
+mod root;
+mod stream;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use proxy_wasm::types::LogLevel;
+
+use crate::{budget::LogBudget, keys::KeyStore, policy::Policy, signature::Verifier};
+use stream::Phase;
+
+/// What the contexts of one plugin share.
+struct Plugin {
+    policy: Policy,
+    verifier: Rc<Verifier>,
+    keys: RefCell<KeyStore>,
+    timeout: Duration,
+    max_response_bytes: usize,
+    /// The phases of the requests that wait, by their context ids: the root changes them when it wakes a request.
+    waiting: RefCell<BTreeMap<u32, Rc<Cell<Phase>>>>,
+    log: RefCell<LogBudget>,
+}
+
+proxy_wasm::main! {{
+    // The proxy filters by its own level; what lies below this one costs not even a call.
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}}

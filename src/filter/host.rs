@@ -1,0 +1,176 @@
+//! The proxy's functions: the only file that names hostcalls, and the only one with `unsafe`.
+//!
+//! Where the SDK's wrapper would panic on something that can happen (a header that is not UTF-8, a status that it does not
+//! expect), the raw function is called instead: a panic takes down the worker's VM with every request in it.
+
+use std::{ptr, time::Duration};
+
+use proxy_wasm::{
+    hostcalls,
+    types::{BufferType, MapType},
+};
+
+use crate::{
+    keys::{Fetch, FetchFault, Response},
+    pairs::{self, Pairs},
+    reply::{GrpcStatus, Reply},
+    time::Timestamp,
+};
+
+const OK: u32 = 0;
+const HTTP_REQUEST_HEADERS: u32 = 0;
+/// "Not a gRPC answer": the proxy decides by itself.
+const NO_GRPC_STATUS: i32 = -1;
+
+/// The time.
+pub(super) fn now() -> Timestamp {
+    let since_epoch = hostcalls::get_current_time()
+        .ok()
+        .and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Asks for a tick after `period`, and again after each; zero stops them.
+pub(super) fn set_tick_period(period: Duration) {
+    if let Err(status) = hostcalls::set_tick_period(period) {
+        log::error!("the proxy refuses a timer ({status:?}): keys will not be fetched");
+    }
+}
+
+/// Makes the hostcalls that follow act on the stream `context`; false when it is gone.
+pub(super) fn enter(context: u32) -> bool {
+    hostcalls::set_effective_context(context).is_ok()
+}
+
+/// Lets a paused request go on. Its headers cannot be touched afterwards.
+pub(super) fn resume() {
+    if let Err(status) = hostcalls::resume_http_request() {
+        log::error!("the proxy does not resume a request ({status:?})");
+    }
+}
+
+/// Sends a callout and returns its token.
+pub(super) fn dispatch(fetch: &Fetch, timeout: Duration) -> Result<u32, FetchFault> {
+    let authority = fetch.url.authority();
+    let headers = vec![
+        (":method", "GET"),
+        (":scheme", fetch.url.scheme().name()),
+        (":authority", &authority),
+        (":path", fetch.url.target()),
+        ("accept", "application/json"),
+        ("user-agent", concat!("validate-jwt/", env!("CARGO_PKG_VERSION"))),
+    ];
+    hostcalls::dispatch_http_call(&fetch.cluster, headers, None, Vec::new(), timeout)
+        .map_err(|_| FetchFault::NotSent)
+}
+
+/// The answer to the callout whose callback runs. A body over `max_body` bytes stays in the proxy.
+pub(super) fn callout_response(
+    num_headers: usize,
+    body_size: usize,
+    max_body: usize,
+) -> Result<Response, FetchFault> {
+    if num_headers == 0 {
+        return Err(FetchFault::Broken);
+    }
+    if body_size > max_body {
+        return Err(FetchFault::TooLarge);
+    }
+    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
+        .ok()
+        .flatten()
+        .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
+        .ok_or(FetchFault::Broken)?;
+    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten();
+    Ok(Response { status, body: body.unwrap_or_default() })
+}
+
+#[link(wasm_import_module = "env")]
+#[expect(unsafe_code, reason = "the SDK has no safe form of these")]
+unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        result: *mut *mut u8,
+        result_size: *mut usize,
+    ) -> u32;
+}
+
+/// Every header of the request, duplicates included; the SDK's form panics on a name that is not UTF-8.
+pub(super) fn request_headers() -> Option<Pairs> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    #[expect(unsafe_code, reason = "two out-pointers that live through the call")]
+    let status = unsafe { proxy_get_header_map_pairs(HTTP_REQUEST_HEADERS, &raw mut data, &raw mut size) };
+    let bytes = take(data, size);
+    if status == OK { pairs::parse(&bytes) } else { None }
+}
+
+/// Answers the request; the SDK's form cannot say why (`%RESPONSE_CODE_DETAILS%`).
+pub(super) fn send(reply: &Reply) {
+    let headers: Vec<_> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers = pairs::serialize(&headers);
+    #[expect(unsafe_code, reason = "slices that live through the call")]
+    let status = unsafe {
+        proxy_send_local_response(
+            reply.status.into(),
+            reply.details.as_ptr(),
+            reply.details.len(),
+            reply.body.as_ptr(),
+            reply.body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            reply.grpc_status.map_or(NO_GRPC_STATUS, GrpcStatus::code),
+        )
+    };
+    if status != OK {
+        // The request stays paused: closed, though without an answer.
+        log::error!("the proxy does not send an answer (status {status})");
+    }
+}
+
+/// Envoy's foreign function; `None` on a host without it. The SDK's form panics on a status that it does not know.
+pub(super) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
+    const NAME: &str = "verify_signature";
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    #[expect(unsafe_code, reason = "slices and two out-pointers that live through the call")]
+    let status = unsafe {
+        proxy_call_foreign_function(
+            NAME.as_ptr(),
+            NAME.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            &raw mut data,
+            &raw mut size,
+        )
+    };
+    let result = take(data, size);
+    (status == OK).then_some(result)
+}
+
+/// Takes over a buffer that the proxy filled.
+fn take(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() {
+        return Vec::new();
+    }
+    #[expect(
+        unsafe_code,
+        reason = "the proxy allocates by the SDK's `proxy_on_memory_allocate`, a boxed slice of exactly this size"
+    )]
+    unsafe {
+        Box::from_raw(ptr::slice_from_raw_parts_mut(data, size)).into_vec()
+    }
+}
