@@ -1,3 +1,6 @@
 //! Native companions of the validate-jwt filter: the command line tool and the local stack of `make run`.
 
+pub mod clock;
+pub mod issuer;
+pub mod listen;
 pub mod signing;

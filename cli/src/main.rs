@@ -1,3 +1,74 @@
 //! The command line companion of the validate-jwt filter.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use validate_jwt_cli::issuer::{self, Issuer};
+use validate_jwt_cli::listen::{StopSignals, listen};
+
+/// Companions of the validate-jwt filter.
+#[derive(Debug, Parser)]
+#[command(name = "validate-jwt", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a local OpenID issuer that publishes keys and mints tokens in the shapes of Microsoft Entra ID.
+    Issuer {
+        /// Address and port to listen on. It gives a token to everyone who can reach it.
+        #[arg(long, default_value = "127.0.0.1:10001")]
+        listen: SocketAddr,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Issuer { listen } => run_issuer(listen).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to be told if standard error is gone.
+            let _ignored = writeln!(io::stderr(), "validate-jwt: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_issuer(address: SocketAddr) -> Result<(), Box<dyn Error>> {
+    let mut stop = StopSignals::install()?;
+    let listener = listen(address, "choose another port with --listen").await?;
+    let address = listener.local_addr()?;
+    let issuer = Arc::new(Issuer::generate()?);
+    write!(
+        io::stdout(),
+        "\
+Local OpenID issuer on http://{address}. The Host header says who is asked:
+  login.microsoftonline.com  Microsoft Entra ID, v1 and v2, every tenant
+  <name>.b2clogin.com        Azure AD B2C, policies B2C_1_… and B2C_1A_…
+  <name>.ciamlogin.com       Microsoft Entra External ID
+  any other                  a plain provider whose issuer is http://<host>
+
+A discovery document:
+  curl -H 'Host: login.microsoftonline.com' \\
+    http://{address}/common/v2.0/.well-known/openid-configuration
+A token (shapes: entra-v2, entra-v1, b2c, external-id, plain):
+  curl http://{address}/mint -d \\
+    '{{\"shape\":\"entra-v2\",\"claims\":{{\"roles\":[\"Api.Access\"]}},\"expires-in\":3600}}'
+
+Ctrl-C stops it.
+"
+    )?;
+    io::stdout().flush()?;
+    tokio::select! {
+        served = issuer::serve(listener, issuer) => Ok(served?),
+        () = stop.received() => Ok(()),
+    }
+}
