@@ -75,9 +75,12 @@ lint-wasm: rust-components wasm-target
 	@echo "== Running clippy on the filter for $(WASM_TARGET)"
 	@cargo clippy --locked --package validate-jwt --lib --target $(WASM_TARGET) -- -D warnings
 
+# Apart, because the program `validate-jwt` and the library `validate_jwt` would be one page.
 lint-docs:
 	@echo "== Building the documentation of the code"
-	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
+	@export RUSTDOCFLAGS='-D warnings'; \
+	cargo doc --locked --workspace --bins --no-deps --document-private-items; \
+	cargo doc --locked --workspace --lib --no-deps --document-private-items
 
 # The advisories lie in a git repository elsewhere; without a way to it, the rest is checked all the same.
 lint-dependencies: $(CARGO_DENY)
