@@ -14,6 +14,7 @@ pub use server::serve;
 pub use sites::NotFound;
 
 use crate::signing::{Algorithm, RSA_BITS, SigningError, SigningKey};
+use std::thread;
 
 /// The keys of every provider that the issuer plays.
 ///
@@ -58,13 +59,22 @@ impl Issuer {
 
     /// As [`generate`](Self::generate), with RSA keys of another size.
     pub fn generate_with_rsa_bits(bits: usize) -> Result<Self, SigningError> {
-        Ok(Self {
-            workforce: KeySet::generate(bits)?,
-            consumers: rsa_key(bits)?,
-            user_flows: KeySet::generate(bits)?,
-            custom_policies: KeySet::generate(bits)?,
-            external_id: KeySet::generate(bits)?,
-            plain: KeySet::generate(bits)?,
+        // Finding primes takes what little time the start takes, so each set has its own thread.
+        thread::scope(|scope| {
+            let set = || {
+                let thread = scope.spawn(move || KeySet::generate(bits));
+                move || thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            let (workforce, user_flows, custom_policies) = (set(), set(), set());
+            let (external_id, plain) = (set(), set());
+            Ok(Self {
+                consumers: rsa_key(bits)?,
+                workforce: workforce()?,
+                user_flows: user_flows()?,
+                custom_policies: custom_policies()?,
+                external_id: external_id()?,
+                plain: plain()?,
+            })
         })
     }
 

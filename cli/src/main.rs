@@ -43,10 +43,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run_issuer(address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let mut stop = StopSignals::install()?;
     let listener = listen(address, "choose another port with --listen").await?;
     let address = listener.local_addr()?;
     let issuer = Arc::new(Issuer::generate()?);
+    let mut stop = StopSignals::install()?;
     write!(
         io::stdout(),
         "\
