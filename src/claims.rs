@@ -134,7 +134,7 @@ mod tests {
             let parsed = parse(&format!(r#"{{"exp":{exp}}}"#));
             match expected {
                 Some(millis) => {
-                    assert_eq!(parsed.unwrap().expires(), Some(Timestamp::from_millis(millis)), "{exp}")
+                    assert_eq!(parsed.unwrap().expires(), Some(Timestamp::from_millis(millis)), "{exp}");
                 }
                 None => assert_eq!(
                     parsed,

@@ -18,6 +18,7 @@ use crate::{
 };
 
 const OK: u32 = 0;
+const CAS_MISMATCH: u32 = 8;
 const HTTP_REQUEST_HEADERS: u32 = 0;
 /// "Not a gRPC answer": the proxy decides by itself.
 const NO_GRPC_STATUS: i32 = -1;
@@ -108,6 +109,13 @@ unsafe extern "C" {
         result: *mut *mut u8,
         result_size: *mut usize,
     ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        check: u32,
+    ) -> u32;
 }
 
 /// Every header of the request, duplicates included; the SDK's form panics on a name that is not UTF-8.
@@ -159,6 +167,15 @@ pub(super) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
     };
     let result = take(data, size);
     (status == OK).then_some(result)
+}
+
+/// Whether nobody in this proxy process asked this before for `key`: its threads each have a VM, and share this.
+pub(super) fn is_first(key: &str) -> bool {
+    // A check value that no stored value has: the proxy then stores only what is not there yet.
+    const NEVER: u32 = u32::MAX;
+    #[expect(unsafe_code, reason = "a slice that lives through the call")]
+    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), b"1".as_ptr(), 1, NEVER) };
+    status != CAS_MISMATCH
 }
 
 /// Takes over a buffer that the proxy filled.
