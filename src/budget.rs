@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn a_flood_writes_ten_lines_a_second_and_says_what_it_left_out() {
         let mut budget = LogBudget::new();
-        let at = |millis| Timestamp::from_millis(1_000_000 + millis);
+        let at = |millis: i64| Timestamp::from_millis(1_000_000 + millis);
         let written = (0..1000).filter(|_| budget.spend(at(0)).is_some()).count();
         assert_eq!(written, 10);
         assert_eq!(budget.spend(at(999)), None);

@@ -35,6 +35,6 @@ mod tests {
         assert_eq!(Excerpt("a\r\nb\u{202e}\u{0}").to_string(), r"a\r\nb\u{202e}\u{0}");
         assert_eq!(Excerpt(&"x".repeat(64)).to_string(), "x".repeat(64));
         assert_eq!(Excerpt(&"x".repeat(65)).to_string(), format!("{}…", "x".repeat(64)));
-        assert_eq!(Excerpt(&"\u{1f511}".repeat(1_000_000)).to_string().len(), 6 * 9 + "…".len());
+        assert_eq!(Excerpt(&"\u{1f511}".repeat(1_000_000)).to_string().len(), 7 * 9 + "…".len());
     }
 }

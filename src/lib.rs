@@ -1,4 +1,23 @@
-//! Azure API Management's `validate-jwt` policies as a proxy-wasm filter.
+//! Azure API Management's `validate-jwt` policies as a proxy-wasm filter for Envoy and Istio.
+//!
+//! The journey of a token, one stage after the other, is [`validate::validate`]:
+//!
+//! ```text
+//! request head → extract → UntrustedToken → (allow-listed algorithm, keys that may vouch) → VerifiedToken → checks → Outcome
+//! ```
+//!
+//! The core is a function of (policy, keys, request head, now). It reads no clock, no environment and no network, and does not
+//! know `proxy_wasm`: that is a dependency of wasm targets alone, where the module `filter` connects the core to the proxy.
+//! `docs/architecture.md` has the map and the invariants.
+
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::too_many_lines,
+        reason = "a test may overflow, and a table may be long"
+    )
+)]
 
 pub mod algorithm;
 pub mod budget;

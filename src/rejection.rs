@@ -36,6 +36,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason, in the order in which a request can meet them.
+    pub const ALL: [Self; 13] = [
+        Self::TokenNotPresent,
+        Self::JwtInvalid,
+        Self::TokenAlgorithmNotAllowed,
+        Self::TokenIssuerNotAllowed,
+        Self::DiscoveryUnavailable,
+        Self::TokenSignatureKeyNotFound,
+        Self::TokenSignatureInvalid,
+        Self::TokenExpirationMissing,
+        Self::TokenExpired,
+        Self::TokenNotYetValid,
+        Self::TokenAudienceNotAllowed,
+        Self::TokenClaimNotFound,
+        Self::TokenClaimValueNotAllowed,
+    ];
+
     /// The name, as access logs show it.
     pub fn name(self) -> &'static str {
         match self {

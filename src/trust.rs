@@ -173,6 +173,3 @@ fn unknown_on_hosts_of<'k>(chosen: &[Candidate<'k>], all: &[Candidate<'k>]) -> V
         .map(|candidate| candidate.provider)
         .collect()
 }
-
-#[cfg(test)]
-mod tests;

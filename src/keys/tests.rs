@@ -1,1 +1,435 @@
+use std::time::Duration;
 
+use super::*;
+use crate::{clusters::Clusters, url::Url};
+
+const ISSUER: &str = "https://idp.example/";
+
+/// A store with one provider (or several on other hosts), its clock, and what it asked for.
+struct World {
+    store: KeyStore,
+    now: Timestamp,
+    fetches: Vec<Fetch>,
+    woken: Vec<Woken>,
+    reports: Vec<Report>,
+}
+
+fn settings(host: &str, schedule: Schedule) -> ProviderSettings {
+    let named = [(host.to_owned(), host.to_owned()), ("keys.example".to_owned(), "keys".to_owned())].into();
+    ProviderSettings {
+        url: Url::parse(&format!("https://{host}/.well-known/openid-configuration")).unwrap(),
+        cluster: host.to_owned(),
+        clusters: Clusters::new(named, None),
+        schedule,
+        limits: Limits {
+            max_response_bytes: 10_000,
+            allow_http: false,
+            foreign_hosts: vec!["foreign.example".to_owned()],
+        },
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(&["idp.example"], Schedule::default(), 1024)
+    }
+
+    fn with(hosts: &[&str], schedule: Schedule, max_waiting: usize) -> Self {
+        let providers = hosts.iter().map(|host| settings(host, schedule)).collect();
+        Self {
+            store: KeyStore::new(providers, 7, max_waiting),
+            now: Timestamp::from_secs(1_700_000_000),
+            fetches: Vec::new(),
+            woken: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    /// Lets time pass, second by second or until the next event, as a timer would.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now.after(duration);
+        while let Some(next) = self.store.until_next(self.now).filter(|next| self.now.after(*next) <= end) {
+            self.now = self.now.after(next);
+            self.tick();
+            if self.store.until_next(self.now) == Some(Duration::ZERO) {
+                break;
+            }
+        }
+        self.now = end;
+    }
+
+    fn tick(&mut self) {
+        let actions = self.store.tick(self.now);
+        self.take(actions);
+    }
+
+    fn take(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Fetch(fetch) => self.fetches.push(fetch),
+                Action::Wake(woken) => self.woken.extend(woken),
+                Action::Report(report) => self.reports.push(report),
+            }
+        }
+    }
+
+    fn take_fetch(&mut self) -> Fetch {
+        assert_eq!(self.fetches.len(), 1, "{:?}", self.fetches);
+        self.fetches.remove(0)
+    }
+
+    fn answer(&mut self, response: Result<Response, FetchFault>) {
+        let fetch = self.take_fetch();
+        let actions = self.store.answer(&fetch, response, self.now);
+        self.take(actions);
+    }
+
+    fn ok(&mut self, body: &str) {
+        self.answer(Ok(Response { status: 200, body: body.as_bytes().to_vec() }));
+    }
+
+    /// Ticks, and answers the discovery document and the key set that are asked for.
+    fn serve(&mut self, key_id: &str) {
+        self.tick();
+        self.ok(&discovery(ISSUER, "https://idp.example/keys"));
+        self.ok(&key_set(key_id));
+    }
+
+    fn provider(&self) -> &Provider {
+        self.store.provider(ID).unwrap()
+    }
+
+    fn key_ids(&self) -> Option<Vec<String>> {
+        match self.provider().availability(self.now) {
+            Availability::Ready(set) => {
+                Some(set.keys().iter().filter_map(|key| key.key_id.clone()).collect())
+            }
+            Availability::Pending | Availability::Down { .. } => None,
+        }
+    }
+
+    fn wait(&mut self, request: u32, for_unknown_key: bool) {
+        let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key };
+        self.store.wait(RequestId(request), wish, ProviderSet::default(), self.now).unwrap();
+    }
+
+    fn error(&self) -> Option<&FetchError> {
+        self.reports.last().and_then(|report| report.result.as_ref().err())
+    }
+}
+
+const ID: ProviderId = ProviderId(0);
+
+fn discovery(issuer: &str, jwks_uri: &str) -> String {
+    format!(r#"{{"issuer":"{issuer}","jwks_uri":"{jwks_uri}"}}"#)
+}
+
+fn key_set(key_id: &str) -> String {
+    format!(
+        r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","kid":"{key_id}","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}]}}"#
+    )
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn the_first_tick_fetches_discovery_then_keys() {
+    let mut world = World::new();
+    assert!(matches!(world.provider().availability(world.now), Availability::Pending));
+    assert_eq!(world.store.until_next(world.now), Some(Duration::ZERO));
+    world.tick();
+    assert_eq!(world.fetches[0].url.to_string(), "https://idp.example/.well-known/openid-configuration");
+    assert_eq!(world.fetches[0].cluster, "idp.example");
+    world.ok(&discovery(ISSUER, "https://keys.example/set?v=1"));
+    assert_eq!(world.fetches[0].url.to_string(), "https://keys.example/set?v=1");
+    assert_eq!(world.fetches[0].cluster, "keys");
+    assert!(world.reports.is_empty());
+    world.ok(&key_set("a"));
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+    assert_eq!(world.provider().issuer().unwrap().as_str(), ISSUER);
+    assert_eq!(world.reports, [Report { provider: ID, result: Ok((1, 0)), next: seconds(3600) }]);
+}
+
+#[test]
+fn requests_that_come_early_are_woken_when_keys_are_there() {
+    let mut world = World::new();
+    world.wait(1, false);
+    world.tick();
+    world.wait(2, false);
+    world.wait(3, false);
+    world.store.forget(RequestId(2));
+    world.ok(&discovery(ISSUER, "https://idp.example/keys"));
+    assert!(world.woken.is_empty());
+    world.ok(&key_set("a"));
+    let woken = |request| Woken { request: RequestId(request), refetched: ProviderSet::default() };
+    assert_eq!(world.woken, [woken(1), woken(3)]);
+    assert_eq!(world.store.waiting(), 0);
+}
+
+#[test]
+fn requests_are_woken_when_the_fetch_fails_too() {
+    let mut world = World::new();
+    world.wait(1, false);
+    world.tick();
+    world.answer(Err(FetchFault::NotSent));
+    assert_eq!(world.woken.len(), 1);
+    let Availability::Down { retry_after } = world.provider().availability(world.now) else {
+        panic!("expected to be down");
+    };
+    assert!(retry_after >= seconds(1) && retry_after <= Duration::from_millis(1250), "{retry_after:?}");
+}
+
+#[test]
+fn only_so_many_requests_wait() {
+    let mut world = World::with(&["idp.example"], Schedule::default(), 2);
+    world.wait(1, false);
+    world.wait(2, false);
+    let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key: false };
+    assert_eq!(world.store.wait(RequestId(3), wish, ProviderSet::default(), world.now), Err(Full));
+    world.store.forget(RequestId(1));
+    world.wait(3, false);
+}
+
+#[test]
+fn keys_are_refreshed_by_the_hour_and_an_old_set_gives_way() {
+    let mut world = World::new();
+    world.serve("a");
+    world.pass(seconds(3599));
+    assert!(world.fetches.is_empty());
+    world.pass(seconds(1));
+    world.ok(&discovery(ISSUER, "https://idp.example/keys"));
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]), "served meanwhile");
+    world.ok(&key_set("b"));
+    assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]));
+}
+
+#[test]
+fn failures_back_off_and_never_replace_good_keys() {
+    let good = discovery(ISSUER, "https://idp.example/keys");
+    let too_large = "x".repeat(10_001);
+    let deep = format!(r#"{{"issuer":{}"#, "[".repeat(8000));
+    let documents = [
+        "<html>",
+        "",
+        "[]",
+        "null",
+        r#"{"jwks_uri":"https://idp.example/keys"}"#,
+        r#"{"issuer":7,"jwks_uri":"https://idp.example/keys"}"#,
+        r#"{"issuer":"https://idp.example/"}"#,
+        r#"{"issuer":"https://idp.example/","jwks_uri":"http://idp.example/keys"}"#,
+        r#"{"issuer":"https://idp.example/","jwks_uri":"https://evil.example/keys"}"#,
+        r#"{"issuer":"https://idp.example/","jwks_uri":"https://idp.example@evil.example/keys"}"#,
+        r#"{"issuer":"https://foreign.example/","jwks_uri":"https://idp.example/keys"}"#,
+        r#"{"issuer":"https://other.example/","jwks_uri":"https://idp.example/keys"}"#,
+        too_large.as_str(),
+        deep.as_str(),
+    ];
+    let sets = [
+        "<html>",
+        "",
+        "[]",
+        r#"{"keys":[]}"#,
+        r#"{"keys":{}}"#,
+        r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#,
+        r#"{"keys":[1,null]}"#,
+        too_large.as_str(),
+    ];
+    let response = |status, body: &str| Ok(Response { status, body: body.as_bytes().to_vec() });
+    let mut answers: Vec<Vec<Result<Response, FetchFault>>> = Vec::new();
+    for document in documents {
+        answers.push(vec![response(200, document)]);
+    }
+    for set in sets {
+        answers.push(vec![response(200, &good), response(200, set)]);
+    }
+    for status in [204, 302, 404, 500, 503, 504] {
+        answers.push(vec![response(status, &good)]);
+        answers.push(vec![response(200, &good), response(status, &key_set("b"))]);
+    }
+    for fault in [FetchFault::NotSent, FetchFault::Broken, FetchFault::TooLarge] {
+        answers.push(vec![Err(fault)]);
+        answers.push(vec![response(200, &good), Err(fault)]);
+    }
+
+    let mut world = World::new();
+    world.serve("a");
+    world.pass(seconds(3600));
+    for (failures, answers) in answers.into_iter().enumerate() {
+        for answer in answers {
+            world.answer(answer);
+        }
+        let report = world.reports.last().unwrap();
+        assert!(report.result.is_err(), "{failures}: {report:?}");
+        assert!(report.next >= seconds(1) && report.next <= seconds(30), "{:?}", report.next);
+        assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+        assert!(!world.error().unwrap().to_string().is_empty());
+        let next = report.next;
+        world.pass(next);
+    }
+    world.ok(&good);
+    world.ok(&key_set("b"));
+    assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]), "recovered");
+    assert_eq!(world.reports.last().unwrap().next, seconds(3600));
+}
+
+#[test]
+fn the_same_answers_at_start_leave_no_keys_and_recovery_needs_no_restart() {
+    let mut world = World::new();
+    for _ in 0..12 {
+        world.tick();
+        world.ok("<html>");
+        assert_eq!(world.key_ids(), None);
+        let next = world.reports.last().unwrap().next;
+        world.pass(next);
+        // The next fetch is under way already.
+        world.answer(Err(FetchFault::Broken));
+        let next = world.reports.last().unwrap().next;
+        world.now = world.now.after(next);
+    }
+    world.serve("a");
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+}
+
+#[test]
+fn stale_keys_serve_for_a_day_then_no_longer() {
+    let mut world = World::new();
+    world.serve("a");
+    let end = world.now.after(Duration::from_hours(24));
+    while world.now < end {
+        let next = world.store.until_next(world.now).unwrap().min(end.since(world.now));
+        assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+        world.pass(next);
+        if !world.fetches.is_empty() {
+            world.answer(Err(FetchFault::Broken));
+        }
+    }
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]), "to the last millisecond");
+    world.now = world.now.after(Duration::from_millis(1));
+    assert_eq!(world.key_ids(), None);
+    let next = world.store.until_next(world.now).unwrap();
+    world.now = world.now.after(next);
+    world.serve("b");
+    assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]));
+}
+
+#[test]
+fn an_unknown_key_is_fetched_once_per_interval() {
+    let mut world = World::new();
+    world.serve("a");
+    world.now = world.now.after(seconds(100));
+    assert!(world.provider().can_refetch(world.now));
+    world.wait(1, true);
+    world.wait(2, true);
+    assert_eq!(world.store.until_next(world.now), Some(Duration::ZERO));
+    world.serve("b");
+    assert_eq!(world.woken.len(), 2);
+    assert!(world.woken.iter().all(|woken| woken.refetched.contains(ID)));
+    assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]));
+
+    let refetch = world.now;
+    world.now = refetch.after(Duration::from_millis(29_999));
+    assert!(!world.provider().can_refetch(world.now));
+    world.wait(3, true);
+    world.tick();
+    assert!(world.fetches.is_empty(), "inside the interval");
+    world.now = refetch.after(seconds(30));
+    assert!(world.provider().can_refetch(world.now));
+    world.wait(4, true);
+    world.serve("c");
+    assert_eq!(world.key_ids(), Some(vec!["c".to_owned()]));
+}
+
+#[test]
+fn a_fetch_under_way_is_joined_and_other_fetches_do_not_count() {
+    let mut world = World::new();
+    world.serve("a");
+    world.pass(seconds(3600));
+    assert_eq!(world.fetches.len(), 1, "the hourly refresh is under way");
+    world.wait(1, true);
+    world.tick();
+    world.ok(&discovery(ISSUER, "https://idp.example/keys"));
+    world.ok(&key_set("a"));
+    assert_eq!(world.woken.len(), 1);
+    assert!(!world.woken[0].refetched.contains(ID), "the refresh was not for it");
+    assert!(world.provider().can_refetch(world.now), "so one may still be started for it");
+    world.wait(1, true);
+    world.serve("b");
+    assert!(world.woken[1].refetched.contains(ID));
+}
+
+#[test]
+fn an_unknown_key_does_not_wait_for_backoff_and_a_failed_refetch_says_when_to_come_back() {
+    let mut world = World::new();
+    world.serve("a");
+    assert_eq!(world.provider().retry_after_failure(world.now), None);
+    world.wait(1, true);
+    world.tick();
+    world.answer(Err(FetchFault::Broken));
+    assert!(world.woken[0].refetched.contains(ID));
+    let retry_after = world.provider().retry_after_failure(world.now).unwrap();
+    assert!(retry_after >= seconds(1), "{retry_after:?}");
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+}
+
+#[test]
+fn a_fetch_without_answer_is_given_up_and_a_late_answer_ignored() {
+    let mut world = World::new();
+    world.wait(1, false);
+    world.tick();
+    let late = world.take_fetch();
+    world.pass(Duration::from_millis(5_999));
+    assert!(world.reports.is_empty());
+    world.pass(Duration::from_millis(1));
+    assert!(matches!(world.error(), Some(FetchError::Fault { fault: FetchFault::TimedOut, .. })));
+    assert_eq!(world.woken.len(), 1);
+    let body = discovery(ISSUER, "https://idp.example/keys").into_bytes();
+    let actions = world.store.answer(&late, Ok(Response { status: 200, body }), world.now);
+    assert_eq!(actions, []);
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_nothing_for_long() {
+    let mut world = World::new();
+    world.serve("a");
+    world.now = Timestamp::from_secs(1_600_000_000);
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+    world.now = Timestamp::from_secs(1_700_003_600);
+    world.serve("b");
+    assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]));
+}
+
+#[test]
+fn providers_are_independent() {
+    let mut world = World::with(&["idp.example", "two.example"], Schedule::default(), 10);
+    world.tick();
+    assert_eq!(world.fetches.len(), 2);
+    let second = world.fetches.pop().unwrap();
+    let actions = world.store.answer(&second, Err(FetchFault::Broken), world.now);
+    world.take(actions);
+    world.ok(&discovery(ISSUER, "https://idp.example/keys"));
+    world.ok(&key_set("a"));
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+    let second = world.store.provider(ProviderId(1)).unwrap();
+    assert!(matches!(second.availability(world.now), Availability::Down { .. }));
+}
+
+#[test]
+fn another_issuer_is_taken_when_the_old_keys_are_past_use() {
+    let mut world = World::new();
+    world.serve("a");
+    world.now = world.now.after(Duration::from_hours(24)).after(Duration::from_millis(1));
+    world.tick();
+    world.ok(&discovery("https://new.example/", "https://idp.example/keys"));
+    world.ok(&key_set("b"));
+    assert_eq!(world.provider().issuer().unwrap().as_str(), "https://new.example/");
+}
+
+#[test]
+fn ids_are_bounded() {
+    assert_eq!(ProviderId::new(MAX_PROVIDERS - 1).map(ProviderId::index), Some(31));
+    assert_eq!(ProviderId::new(MAX_PROVIDERS), None);
+    let set: ProviderSet = [ProviderId(0), ProviderId(31)].into_iter().collect();
+    assert!(set.contains(ProviderId(0)) && set.contains(ProviderId(31)) && !set.contains(ProviderId(1)));
+}
