@@ -16,6 +16,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
+    seen: Vec<String>,
 }
 
 impl Running {
@@ -30,26 +31,36 @@ impl Running {
                 }
             }
         });
-        Self { child, lines }
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    pub(crate) fn next_line(&mut self) -> String {
+        match self.lines.recv_timeout(DEADLINE) {
+            Ok(line) => {
+                self.seen.push(line.clone());
+                line
+            }
+            Err(error) => panic!("{error}; what it wrote: {:#?}", self.seen),
+        }
     }
 
     pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
         loop {
-            match self.lines.recv_timeout(DEADLINE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(_) => {}
-                Err(error) => panic!("waiting for {text:?}: {error}"),
+            let line = self.next_line();
+            if line.contains(text) {
+                return line;
             }
         }
     }
 
-    /// `INT` or `TERM`; by the shell, because the standard library sends no signals.
+    /// Sends `INT`, `TERM` or `KILL`; by the shell, because the standard library sends no signals.
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
-    /// Waits for the end of the output and then of the process.
+    /// Waits for the end of the output, which is also the end of every process that has inherited it, and then of
+    /// the process.
     pub(crate) fn wait(mut self) -> ExitStatus {
         loop {
             match self.lines.recv_timeout(DEADLINE) {
