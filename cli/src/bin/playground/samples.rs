@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use validate_jwt_cli::issuer::contoso::{self, B2C_TENANT};
 use validate_jwt_cli::issuer::{Issuer, Mint, Shape};
-use validate_jwt_cli::signing::{Algorithm, SigningKey, base64url};
+use validate_jwt_cli::signing::base64url;
 
 /// Long enough for a day of playing; the keys do not outlive the process anyway.
 const LIFETIME: i64 = 12 * 3600;
@@ -81,7 +81,7 @@ pub(crate) fn all(issuer: &Issuer) -> Result<Vec<Sample>, Box<dyn Error>> {
             .refused("TokenClaimNotFound"),
         Sample::new("Tampered with: a role added, the signature kept", "/", &tampered(&good)?)
             .refused("TokenSignatureInvalid"),
-        Sample::new("Signed with a key that the provider does not publish", "/", &forged(&good)?)
+        Sample::new("Signed with a key that the provider does not publish", "/", &forged(issuer, &good)?)
             .refused("TokenSignatureKeyNotFound"),
         Sample::new("Not signed: alg is none", "/", &unsigned(&good)?).refused("TokenAlgorithmNotAllowed"),
         Sample::new(
@@ -117,9 +117,10 @@ fn tampered(token: &str) -> Result<String, Box<dyn Error>> {
     Ok([header, &base64url(claims.to_string().as_bytes()), signature].join("."))
 }
 
-fn forged(token: &str) -> Result<String, Box<dyn Error>> {
+fn forged(issuer: &Issuer, token: &str) -> Result<String, Box<dyn Error>> {
     let [_, payload, _] = parts(token)?;
-    let key = SigningKey::generate(Algorithm::Rs256)?;
+    // The key of another provider is as unknown to this one as a new key, and is there already.
+    let key = issuer.signing_key(Shape::Plain);
     Ok(key.sign(&json!({ "typ": "JWT" }), &claims(payload)?)?)
 }
 
