@@ -5,6 +5,7 @@
 
 mod compile;
 mod reader;
+mod structure;
 mod wire;
 
 use std::{fmt, time::Duration};
@@ -54,7 +55,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Configuration {
-    /// Reads and compiles the JSON text of a configuration.
+    /// Reads and compiles a configuration: JSON text, or the bytes of a `google.protobuf.Struct`.
     pub fn parse(text: &[u8]) -> Result<Self, ConfigError> {
         if text.is_empty() {
             return Err(ConfigError::new("", "is empty; expected a JSON object with `validate-jwt`"));
@@ -62,7 +63,12 @@ impl Configuration {
         if text.len() > MAX_CONFIGURATION_BYTES {
             return Err(ConfigError::new("", format!("is longer than {MAX_CONFIGURATION_BYTES} bytes")));
         }
-        let json = Json::parse(text).map_err(|error| ConfigError::new("", error.to_string()))?;
+        // Good JSON is taken as such; a `Struct` is never good JSON, since its entries hold control characters.
+        let json = Json::parse(text).or_else(|error| {
+            structure::parse(text).ok_or_else(|| {
+                ConfigError::new("", format!("{error}; expected JSON in a StringValue, or a Struct"))
+            })
+        })?;
         compile::compile(wire::read(&json)?)
     }
 }

@@ -132,12 +132,13 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
     let empty_list = "is an empty list; name at least one, or leave the member out";
     let cases = [
         (String::new(), "configuration: is empty; expected a JSON object with `validate-jwt`".to_owned()),
-        ("{".into(), "configuration: not JSON at line 1 column 1".into()),
+        ("{".into(), "configuration: not JSON at line 1 column 1; expected JSON in a StringValue, or a Struct".into()),
         ("[1]".into(), "configuration: is an array; expected an object".into()),
         ("{}".into(), "validate-jwt: is missing; it is required".into()),
         (
             r#"{"validate-jwt":{},"validate-jwt":{}}"#.into(),
-            "configuration: not strict JSON: member `validate-jwt` is there twice".into(),
+            "configuration: not strict JSON: member `validate-jwt` is there twice; expected JSON in a StringValue, or a Struct"
+                .into(),
         ),
         (
             beside(r#","validate-jvt":{}"#),
