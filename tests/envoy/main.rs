@@ -1,0 +1,23 @@
+//! The built module in a real Envoy 1.40, with a real OpenID provider and with a scripted one.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test may fail, needs a clock for its deadlines, and shows Envoy's log when it fails"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_configuration;
+mod hostile_requests;
+mod provider_faults;
+mod real_provider;
+mod scenarios;
+mod shipped_configurations;
+mod waiting;

@@ -1,0 +1,141 @@
+//! The configuration that Envoy starts with.
+
+use super::access_log::AccessLog;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// How a plugin's configuration is given.
+#[derive(Clone, Debug)]
+pub(crate) enum Configuration {
+    /// As text, to the byte.
+    Text(String),
+    /// As a protobuf `Struct`, which makes every number a double.
+    Struct(Value),
+}
+
+impl From<Value> for Configuration {
+    fn from(value: Value) -> Self {
+        Self::Text(value.to_string())
+    }
+}
+
+/// Listeners, each with the filter and its own policy before the upstream, and clusters for identity providers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    pub(crate) listeners: BTreeMap<String, Configuration>,
+    clusters: BTreeMap<String, Vec<SocketAddr>>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn listener(mut self, name: &str, configuration: impl Into<Configuration>) -> Self {
+        self.listeners.insert(name.to_owned(), configuration.into());
+        self
+    }
+
+    pub(crate) fn cluster(mut self, name: &str, address: SocketAddr) -> Self {
+        self.clusters.insert(name.to_owned(), vec![address]);
+        self
+    }
+
+    /// A cluster that has no endpoint at all.
+    pub(crate) fn empty_cluster(mut self, name: &str) -> Self {
+        self.clusters.insert(name.to_owned(), Vec::new());
+        self
+    }
+
+    /// The bootstrap document.
+    pub(crate) fn document(&self, module: &Path, upstream: SocketAddr, access_log: &AccessLog) -> Value {
+        let clusters = self.clusters.iter().map(|(name, addresses)| cluster(name, addresses));
+        let clusters: Vec<Value> = clusters.chain([cluster("upstream", &[upstream])]).collect();
+        let listeners = self.listeners.iter();
+        let listeners: Vec<Value> =
+            listeners.map(|(name, policy)| listener(name, policy, module, access_log)).collect();
+        json!({
+            "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
+            "static_resources": { "listeners": listeners, "clusters": clusters },
+        })
+    }
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}
+
+fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
+    let endpoints: Vec<Value> =
+        addresses.iter().map(|to| json!({ "endpoint": { "address": address(*to) } })).collect();
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] },
+    })
+}
+
+fn listener(name: &str, configuration: &Configuration, module: &Path, access_log: &AccessLog) -> Value {
+    json!({
+        "name": name,
+        "address": address(([127, 0, 0, 1], 0).into()),
+        "filter_chains": [{ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                "stat_prefix": name,
+                "route_config": { "virtual_hosts": [{
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }],
+                }] },
+                "access_log": [{
+                    "name": "envoy.access_loggers.file",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                        "path": access_log.path(),
+                        "log_format": { "text_format_source": { "inline_string": AccessLog::format() } },
+                    },
+                }],
+                "http_filters": [filter(name, configuration, module), {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+                    },
+                }],
+            },
+        }] }],
+    })
+}
+
+/// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
+fn filter(name: &str, configuration: &Configuration, module: &Path) -> Value {
+    let configuration = match configuration {
+        Configuration::Text(text) => {
+            json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
+        }
+        Configuration::Struct(value) => {
+            json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
+        }
+    };
+    json!({
+        "name": "validate_jwt",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": name,
+                "root_id": "validate_jwt",
+                "vm_config": {
+                    "vm_id": "validate_jwt",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": module } },
+                },
+                "configuration": configuration,
+                "failure_policy": "FAIL_CLOSED",
+            },
+        },
+    })
+}

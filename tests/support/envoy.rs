@@ -1,0 +1,314 @@
+//! A real Envoy with the built module in it.
+//!
+//! When it ends, whatever the test was about, it must be in good health and must not have told anybody a secret.
+
+use super::access_log::AccessLog;
+use super::artifacts;
+use super::bootstrap::Setup;
+use super::deadline::{PATIENCE, poll, wait_for};
+use super::http_client::{Connection, Request, Response, exchange};
+use super::scratch::Scratch;
+use super::secrets::Secrets;
+use super::upstream::{MARK, REQUEST_ID, Upstream};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// A running Envoy.
+#[derive(Debug)]
+pub(crate) struct Envoy {
+    process: Child,
+    admin: SocketAddr,
+    listeners: BTreeMap<String, SocketAddr>,
+    access_log: AccessLog,
+    log: PathBuf,
+    requests: AtomicUsize,
+    watch: Mutex<Watch>,
+    machines: u64,
+    upstream: Upstream,
+    // After the process, which writes into it.
+    scratch: Scratch,
+}
+
+/// What must not come out, and where it could.
+#[derive(Debug, Default)]
+struct Watch {
+    secrets: Secrets,
+    answers: Vec<Vec<u8>>,
+}
+
+/// A request that was sent and not answered yet.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: String,
+    pub(crate) connection: Connection,
+}
+
+/// An answer, and who gave it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) id: String,
+    pub(crate) response: Response,
+    pub(crate) by_upstream: bool,
+}
+
+impl Envoy {
+    /// Starts Envoy and waits until it serves.
+    pub(crate) fn start(setup: &Setup) -> Self {
+        let scratch = Scratch::new();
+        let upstream = Upstream::start();
+        let access_log = AccessLog::new(scratch.file("access.log"));
+        let log = scratch.file("envoy.log");
+        let configuration = write_bootstrap(&scratch, setup, upstream.address(), &access_log);
+        let admin_file = scratch.file("admin");
+        let mut process = command(&configuration)
+            .arg("--admin-address-path")
+            .arg(&admin_file)
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+
+        let started = poll(PATIENCE, || {
+            if let Some(status) = process.try_wait().unwrap() {
+                return Some(Err(status));
+            }
+            let admin = fs::read_to_string(&admin_file).ok()?.trim().parse().ok()?;
+            let ready = exchange(admin, &Request::get("/ready")).ok()?;
+            (ready.status == 200).then_some(Ok(admin))
+        });
+        let admin = match started {
+            Some(Ok(admin)) => admin,
+            outcome => {
+                let _gone_already = process.kill();
+                let _status = process.wait();
+                panic!("Envoy did not start ({outcome:?}); its log ends:\n{}", tail(&log));
+            }
+        };
+        let listeners = listeners(admin);
+        let machines = statistics(admin, "wasm")["wasm.envoy.wasm.runtime.v8.created"];
+        let (requests, watch) = (AtomicUsize::new(0), Mutex::default());
+        Self { process, admin, listeners, access_log, log, requests, watch, machines, upstream, scratch }
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// The counters and gauges whose name holds this text.
+    pub(crate) fn statistics(&self, filter: &str) -> BTreeMap<String, u64> {
+        statistics(self.admin, filter)
+    }
+
+    /// Envoy's own log so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+
+    /// Names a key that must never come out; tokens of requests are watched anyway.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        self.watch.lock().unwrap().secrets.add(secret.as_bytes());
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) fn send(&self, listener: &str, request: Request) -> Answered {
+        self.finish(self.begin(listener, request))
+    }
+
+    /// Sends a request without waiting for its answer.
+    pub(crate) fn begin(&self, listener: &str, request: Request) -> Pending {
+        let id = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
+        {
+            let mut watch = self.watch.lock().unwrap();
+            request.secrets().iter().for_each(|secret| watch.secrets.add(secret));
+        }
+        let address = self.listeners.get(listener).unwrap_or_else(|| panic!("no listener `{listener}`"));
+        let mut connection = Connection::open(*address).unwrap();
+        connection.write(&request.header(REQUEST_ID, &id).to_bytes()).unwrap();
+        Pending { id, connection }
+    }
+
+    /// Reads the answer of a request that was sent.
+    pub(crate) fn finish(&self, pending: Pending) -> Answered {
+        let Pending { id, mut connection } = pending;
+        let response = connection.read_response();
+        let response = response.unwrap_or_else(|error| panic!("answer to request {id}: {error}"));
+        let by_upstream = response.headers.get(MARK).is_some();
+        if !by_upstream {
+            let mut text = response.body.clone();
+            for (name, value) in response.headers.iter() {
+                text.extend_from_slice(name.as_bytes());
+                text.extend_from_slice(value);
+            }
+            self.watch.lock().unwrap().answers.push(text);
+        }
+        Answered { id, response, by_upstream }
+    }
+
+    /// `%RESPONSE_CODE_DETAILS%` of a request.
+    pub(crate) fn details(&self, id: &str) -> String {
+        self.access_log.entry(id).details
+    }
+
+    /// The end of the log, for a test's own failure message.
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&self.log)
+    }
+
+    /// Everything that is wrong with the life that ends now.
+    fn end(&mut self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let statistics = self.statistics("wasm");
+        let machines = statistics["wasm.envoy.wasm.runtime.v8.created"];
+        if machines != self.machines {
+            wrong.push(format!("{} VMs at the start, {machines} at the end: one died", self.machines));
+        }
+        let asked = exchange(self.admin, &Request::new("POST", "/quitquitquit").body(""));
+        let ended = asked.is_ok().then(|| poll(PATIENCE, || self.process.try_wait().unwrap())).flatten();
+        match ended {
+            Some(status) if status.success() => {}
+            Some(status) => wrong.push(format!("Envoy ended with {status}")),
+            None => wrong.push("Envoy did not end when asked".to_owned()),
+        }
+        let log = self.log();
+        let bad_words = ["[critical]", "panicked at", "RuntimeError", "Wasm VM failed", "unexpected status:"];
+        wrong.extend(
+            log.lines()
+                .filter(|line| bad_words.iter().any(|word| line.contains(word)))
+                .map(|line| format!("Envoy's log: {line}")),
+        );
+        wrong.extend(
+            (self.access_log.entries().iter())
+                .filter(|entry| entry.details.contains("wasm_fail_stream"))
+                .map(|entry| format!("access log: {entry:?}")),
+        );
+        let watch = self.watch.get_mut().unwrap();
+        let mut look_into = |place: &str, text: &[u8]| {
+            if let Some(at) = watch.secrets.find_in(text) {
+                let around = &text[at.saturating_sub(80)..text.len().min(at + 80)];
+                wrong.push(format!("{place} holds a secret: …{}…", String::from_utf8_lossy(around)));
+            }
+        };
+        look_into("Envoy's log", log.as_bytes());
+        look_into("the access log", self.access_log.text().as_bytes());
+        watch.answers.iter().for_each(|answer| look_into("an answer of the filter", answer));
+        wrong
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _gone_already = self.process.kill();
+            let _status = self.process.wait();
+            eprintln!("Envoy's log in {} ends:\n{}", self.scratch.path().display(), tail(&self.log));
+            return;
+        }
+        let wrong = self.end();
+        let _gone_already = self.process.kill();
+        let _status = self.process.wait();
+        assert!(wrong.is_empty(), "{}\nEnvoy's log ends:\n{}", wrong.join("\n"), tail(&self.log));
+    }
+}
+
+/// How an Envoy ended that could not start.
+#[derive(Debug)]
+pub(crate) struct Exit {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+}
+
+/// Starts Envoy with a setup that should stop it, or lets it only look at the setup.
+pub(crate) fn run_to_end(setup: &Setup, only_validate: bool) -> Exit {
+    let scratch = Scratch::new();
+    let access_log = AccessLog::new(scratch.file("access.log"));
+    let nowhere = ([127, 0, 0, 1], 9).into();
+    let configuration = write_bootstrap(&scratch, setup, nowhere, &access_log);
+    let mut command = command(&configuration);
+    if only_validate {
+        command.args(["--mode", "validate"]);
+    }
+    run(&scratch, command)
+}
+
+/// Lets Envoy look at a configuration file of the project.
+pub(crate) fn validate_file(configuration: &Path) -> Exit {
+    let scratch = Scratch::new();
+    let mut command = command(configuration);
+    command.args(["--mode", "validate"]);
+    run(&scratch, command)
+}
+
+fn run(scratch: &Scratch, mut command: Command) -> Exit {
+    let log = scratch.file("envoy.log");
+    let output = File::create(&log).unwrap();
+    let mut process = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
+    let status = poll(PATIENCE, || process.try_wait().unwrap());
+    let status = status.unwrap_or_else(|| {
+        let _gone_already = process.kill();
+        let _status = process.wait();
+        panic!("Envoy went on running; its log ends:\n{}", tail(&log));
+    });
+    Exit { status, output: fs::read_to_string(&log).unwrap() }
+}
+
+fn command(configuration: &Path) -> Command {
+    let mut command = Command::new(artifacts::envoy());
+    // The filter's own log at its most talkative, because what it says is searched for secrets.
+    command
+        .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "info"])
+        .args(["--component-log-level", "wasm:debug", "--file-flush-interval-msec", "20"])
+        .arg("--config-path")
+        .arg(configuration)
+        .current_dir(artifacts::project())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+fn write_bootstrap(
+    scratch: &Scratch,
+    setup: &Setup,
+    upstream: SocketAddr,
+    access_log: &AccessLog,
+) -> PathBuf {
+    let path = scratch.file("envoy.json");
+    let document = setup.document(&artifacts::module(), upstream, access_log);
+    fs::write(&path, document.to_string()).unwrap();
+    path
+}
+
+fn listeners(admin: SocketAddr) -> BTreeMap<String, SocketAddr> {
+    let response = exchange(admin, &Request::get("/listeners?format=json")).unwrap();
+    let document: Value = serde_json::from_slice(&response.body).unwrap();
+    let statuses = document["listener_statuses"].as_array().unwrap().iter();
+    statuses
+        .map(|listener| {
+            let port = &listener["local_address"]["socket_address"]["port_value"];
+            let port = u16::try_from(port.as_u64().unwrap()).unwrap();
+            (listener["name"].as_str().unwrap().to_owned(), ([127, 0, 0, 1], port).into())
+        })
+        .collect()
+}
+
+fn statistics(admin: SocketAddr, filter: &str) -> BTreeMap<String, u64> {
+    let path = format!("/stats?filter={filter}");
+    let response = wait_for("Envoy's statistics", || exchange(admin, &Request::get(&path)).ok());
+    let text = response.text();
+    text.lines()
+        .filter_map(|line| line.split_once(": "))
+        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .collect()
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("[main]")).collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
