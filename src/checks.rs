@@ -44,11 +44,14 @@ fn check_audience(policy: &Policy, claims: &Claims) -> Result<(), Rejection> {
     let Some(allowed) = &policy.audiences else {
         return Ok(());
     };
-    let without_slash = |audience: &'_ str| audience.strip_suffix('/').unwrap_or(audience).to_owned();
     let is_allowed = claims
         .audiences()
         .any(|audience| allowed.iter().any(|allowed| without_slash(allowed) == without_slash(audience)));
     if is_allowed { Ok(()) } else { Err(Rejection::AudienceNotAllowed) }
+}
+
+fn without_slash(audience: &str) -> &str {
+    audience.strip_suffix('/').unwrap_or(audience)
 }
 
 /// One of `required-claims` (APIM `claim` with `match`, `separator` and `value`).

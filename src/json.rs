@@ -3,7 +3,10 @@
 //! Duplicate members are refused at every depth (RFC 7515 §4 allows either refusing or taking the last; two readers that
 //! differ are an attack), depth is limited, and numbers keep the digits they were written with.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+};
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -117,10 +120,10 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
             let Members(members) = serde_json::from_str(text).map_err(|error| syntax(&error))?;
             let mut object = Object::new();
             for (name, value) in members {
-                let value = expand(value, depth)?;
-                if let Some(_earlier) = object.insert(name.clone(), value) {
-                    return Err(JsonError::DuplicateMember(name));
-                }
+                match object.entry(name) {
+                    Entry::Vacant(member) => member.insert(expand(value, depth)?),
+                    Entry::Occupied(member) => return Err(JsonError::DuplicateMember(member.key().clone())),
+                };
             }
             Json::Object(object)
         }

@@ -247,7 +247,8 @@ impl Provider {
     ) -> Step {
         let wait = if result.is_ok() {
             self.failures = 0;
-            self.settings.schedule.refresh_interval
+            // Keys that may not be used any more are no reason to wait for newer ones.
+            self.settings.schedule.refresh_interval.min(self.settings.schedule.max_stale)
         } else {
             self.failures = self.failures.saturating_add(1);
             backoff(self.failures, &mut self.jitter)

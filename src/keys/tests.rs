@@ -433,3 +433,13 @@ fn ids_are_bounded() {
     let set: ProviderSet = [ProviderId(0), ProviderId(31)].into_iter().collect();
     assert!(set.contains(ProviderId(0)) && set.contains(ProviderId(31)) && !set.contains(ProviderId(1)));
 }
+
+#[test]
+fn keys_are_refreshed_before_they_are_past_use_whatever_the_interval() {
+    let schedule = Schedule { max_stale: seconds(10), ..Schedule::default() };
+    let mut world = World::with(&["idp.example"], schedule, 10);
+    world.serve("a");
+    assert_eq!(world.reports[0].next, seconds(10));
+    world.pass(seconds(10));
+    assert_eq!(world.fetches.len(), 1);
+}
