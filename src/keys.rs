@@ -8,7 +8,7 @@ mod provider;
 mod schedule;
 
 pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
-pub use provider::{Availability, Provider, ProviderSettings};
+pub use provider::{Availability, Provider, ProviderSettings, Publication};
 pub use schedule::Schedule;
 
 use std::time::Duration;

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use crate::{
-    issuer::{self, PERSONAL_ACCOUNTS_TENANT},
-    keys::{Availability, KeyStore, Provider, ProviderSet, Wish},
+    issuer::{self, Issuer, PERSONAL_ACCOUNTS_TENANT},
+    keys::{Availability, KeyStore, Provider, ProviderSet, Publication, Wish},
     policy::{Policy, PolicyProvider},
     rejection::{IssuerFault, Rejection},
     time::Timestamp,
     token::UntrustedToken,
 };
 
-/// The providers whose keys may verify a token, beside the inline keys.
-#[derive(Debug, Default)]
-pub struct Vouchers<'k> {
-    /// They vouch for the token's issuer.
-    pub providers: Vec<&'k Provider>,
-    /// They may yet turn out to, when their discovery documents come.
-    pub undecided: Vec<&'k Provider>,
+/// A provider, and what it published of the issuer in question; nothing yet when its discovery document is awaited.
+#[derive(Clone, Copy, Debug)]
+pub struct Voucher<'k> {
+    /// The provider.
+    pub provider: &'k Provider,
+    /// The issuer's keys.
+    pub publication: Option<&'k Publication>,
 }
 
 /// Why the providers cannot be told.
@@ -29,24 +29,40 @@ pub enum Undecided {
     Refuse(Rejection),
 }
 
-/// An OpenID configuration of the policy with what its provider said.
+/// An OpenID configuration of the policy with one thing that its provider published.
 #[derive(Clone, Copy)]
 struct Candidate<'k> {
     config: &'k PolicyProvider,
-    provider: &'k Provider,
+    voucher: Voucher<'k>,
+    /// Whether it published nothing newer.
+    is_newest: bool,
 }
 
-impl Candidate<'_> {
+impl<'k> Candidate<'k> {
+    /// One for each issuer that the configuration's provider named; a single one when it named none yet.
+    fn all_of(config: &'k PolicyProvider, keys: &'k KeyStore) -> Vec<Self> {
+        let Some(provider) = keys.provider(config.id) else {
+            return Vec::new();
+        };
+        let published = provider.published().iter().enumerate().map(|(index, publication)| Self {
+            config,
+            voucher: Voucher { provider, publication: Some(publication) },
+            is_newest: index == 0,
+        });
+        let awaited = Self { config, voucher: Voucher { provider, publication: None }, is_newest: true };
+        if provider.published().is_empty() { vec![awaited] } else { published.collect() }
+    }
+
     fn host(&self) -> &str {
         self.config.url.host()
     }
 
-    fn has_metadata(&self) -> bool {
-        self.provider.issuer().is_some()
+    fn issuer(&self) -> Option<&'k Issuer> {
+        self.voucher.publication.map(|publication| &publication.issuer)
     }
 
     fn names(&self, iss: &str, tenant: Option<&str>) -> bool {
-        self.provider.issuer().is_some_and(|issuer| issuer.names(iss, tenant))
+        self.issuer().is_some_and(|issuer| issuer.names(iss, tenant))
     }
 
     /// Entra's endpoint for every organization's tenant, which publishes the same issuer as the one for all accounts.
@@ -56,20 +72,17 @@ impl Candidate<'_> {
     }
 }
 
-/// Selects the providers for the token's issuer; fails when nothing allows it.
+/// Selects the providers whose keys, beside the inline keys, may verify the token; fails when nothing allows its issuer.
 pub fn select<'k>(
     policy: &'k Policy,
     keys: &'k KeyStore,
     token: &UntrustedToken<'_>,
     now: Timestamp,
-) -> Result<Vouchers<'k>, Undecided> {
-    let candidates: Vec<_> = policy
-        .providers
-        .iter()
-        .filter_map(|config| Some(Candidate { config, provider: keys.provider(config.id)? }))
-        .collect();
+) -> Result<Vec<Voucher<'k>>, Undecided> {
+    let candidates: Vec<_> =
+        policy.providers.iter().flat_map(|config| Candidate::all_of(config, keys)).collect();
     if candidates.is_empty() && policy.issuers.is_none() {
-        return Ok(Vouchers::default());
+        return Ok(Vec::new());
     }
     let refuse = |fault| Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault)));
     let Some(iss) = token.claimed_issuer() else {
@@ -78,7 +91,7 @@ pub fn select<'k>(
     let tenant = token.claimed_tenant();
     let is_listed = policy.issuers.as_ref().is_some_and(|issuers| issuers.iter().any(|listed| listed == iss));
     let unknown: Vec<_> =
-        candidates.iter().filter(|candidate| !candidate.has_metadata()).map(|c| c.provider).collect();
+        candidates.iter().copied().filter(|candidate| candidate.issuer().is_none()).collect();
 
     let mut named: Vec<_> =
         candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant)).collect();
@@ -99,15 +112,14 @@ pub fn select<'k>(
     // A template stands for every tenant; a list of issuers beside it is there to name some.
     let is_allowed = is_listed
         || named.iter().any(|candidate| {
-            policy.issuers.is_none()
-                || candidate.provider.issuer().is_some_and(|issuer| !issuer.is_template())
+            policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
         });
     if is_allowed && !named.is_empty() {
-        let undecided = unknown_on_hosts_of(&named, &candidates);
-        return Ok(Vouchers {
-            providers: named.iter().map(|candidate| candidate.provider).collect(),
-            undecided,
+        // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too.
+        let awaited = unknown.iter().filter(|awaited| {
+            named.iter().any(|candidate| issuer::is_same_authority(awaited.host(), candidate.host()))
         });
+        return Ok(named.iter().chain(awaited).map(|candidate| candidate.voucher).collect());
     }
     if !unknown.is_empty() {
         return Err(await_any(&unknown, now));
@@ -115,33 +127,26 @@ pub fn select<'k>(
     if !is_listed {
         return refuse(IssuerFault::NotListed);
     }
-    if candidates.is_empty() {
-        return Ok(Vouchers::default());
-    }
+    // No document names the issuer: what the providers publish now vouches, where it is clear whose it is.
+    let newest = candidates.into_iter().filter(|candidate| candidate.is_newest).collect::<Vec<_>>();
     let issuer_host = issuer::host_of(iss);
-    let own: Vec<_> = candidates
-        .iter()
-        .copied()
-        .filter(|candidate| {
-            issuer_host.as_ref().is_some_and(|host| issuer::is_same_authority(host, candidate.host()))
-        })
-        .collect();
-    let chosen = if own.is_empty() { candidates } else { own };
+    let is_own = |candidate: &Candidate<'_>| {
+        issuer_host.as_ref().is_some_and(|host| issuer::is_same_authority(host, candidate.host()))
+    };
+    let own: Vec<_> = newest.iter().copied().filter(is_own).collect();
+    let chosen = if own.is_empty() { newest } else { own };
     if !are_one_authority(&chosen) {
         return refuse(IssuerFault::SeveralHosts);
     }
-    Ok(Vouchers {
-        providers: chosen.iter().map(|candidate| candidate.provider).collect(),
-        undecided: Vec::new(),
-    })
+    Ok(chosen.iter().map(|candidate| candidate.voucher).collect())
 }
 
-/// Waits for those of `providers` that have a fetch under way or due; when none has, says when to come back.
-pub fn await_any(providers: &[&Provider], now: Timestamp) -> Undecided {
+/// Waits for those that have a fetch under way or due; when none has, says when to come back.
+fn await_any(candidates: &[Candidate<'_>], now: Timestamp) -> Undecided {
     let mut pending = ProviderSet::default();
     let mut retry_after: Option<Duration> = None;
-    for provider in providers {
-        match provider.availability(now) {
+    for Candidate { voucher: Voucher { provider, publication }, .. } in candidates {
+        match provider.availability(*publication, now) {
             Availability::Down { retry_after: wait } => {
                 retry_after = Some(retry_after.map_or(wait, |shortest| shortest.min(wait)));
             }
@@ -160,16 +165,4 @@ fn are_one_authority(candidates: &[Candidate<'_>]) -> bool {
     candidates
         .iter()
         .all(|one| candidates.iter().all(|other| issuer::is_same_authority(one.host(), other.host())))
-}
-
-/// Configurations without metadata on the hosts of those that were chosen: B2C's user flows share one issuer, each with keys
-/// of its own.
-fn unknown_on_hosts_of<'k>(chosen: &[Candidate<'k>], all: &[Candidate<'k>]) -> Vec<&'k Provider> {
-    all.iter()
-        .filter(|candidate| !candidate.has_metadata())
-        .filter(|candidate| {
-            chosen.iter().any(|other| issuer::is_same_authority(candidate.host(), other.host()))
-        })
-        .map(|candidate| candidate.provider)
-        .collect()
 }

@@ -7,14 +7,14 @@ use crate::{
     algorithm::Algorithm,
     checks, issuer,
     jwk::Jwk,
-    keys::{Availability, KeyStore, Provider, ProviderSet, Wish},
+    keys::{Availability, KeyStore, ProviderSet, Publication, Wish},
     policy::Policy,
     rejection::{IssuerFault, Rejection},
     request::RequestHead,
     signature::Verifier,
     time::Timestamp,
     token::{JoseHeader, SignatureProof, UntrustedToken, VerifiedToken},
-    trust::{self, Undecided, Vouchers},
+    trust::{self, Undecided, Voucher},
 };
 
 /// The most signatures that are verified with keys from the network for one token: what a stranger can make the proxy spend.
@@ -122,12 +122,12 @@ struct Search<'s, 't> {
     verifier: &'s Verifier,
     token: &'s UntrustedToken<'t>,
     algorithm: Algorithm,
-    vouchers: &'s Vouchers<'s>,
+    vouchers: &'s [Voucher<'s>],
     attempt: Attempt<'s>,
 }
 
-/// A key, and the provider that published it; none for an inline key.
-type Candidate<'s> = (Option<&'s Provider>, &'s Jwk);
+/// A key, and with what it was published; nothing for an inline key.
+type Candidate<'s> = (Option<&'s Publication>, &'s Jwk);
 
 impl<'s> Search<'s, '_> {
     /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
@@ -154,7 +154,7 @@ impl<'s> Search<'s, '_> {
             header.key_id.is_none()
                 && self.candidates().any(|(_, key)| key.thumbprint.as_deref() == Some(thumbprint))
         });
-        let unnamed = self.candidates().filter(|(provider, key)| match (provider, &header.key_id) {
+        let unnamed = self.candidates().filter(|(publication, key)| match (publication, &header.key_id) {
             (None, _) => true,
             (Some(_), Some(_)) => key.key_id.is_none(),
             (Some(_), None) => {
@@ -164,11 +164,13 @@ impl<'s> Search<'s, '_> {
         let rejection = match self.try_all(unnamed.collect()) {
             Tried::Verified(verdict) => return verdict,
             // A key that has the token's `kid` was not there: that is what the caller may want to know.
-            Tried::Failed if header.key_id.is_none() || self.has_no_provider() => Rejection::SignatureInvalid,
+            Tried::Failed if header.key_id.is_none() || self.vouchers.is_empty() => {
+                Rejection::SignatureInvalid
+            }
             Tried::Failed | Tried::Nothing => Rejection::KeyNotFound,
         };
         // A shared secret never comes from the network.
-        if self.algorithm.is_symmetric() || self.has_no_provider() {
+        if self.algorithm.is_symmetric() || self.vouchers.is_empty() {
             return Err(Undecided::Refuse(rejection));
         }
         Err(self.await_newer_keys(rejection))
@@ -180,8 +182,8 @@ impl<'s> Search<'s, '_> {
         let now = self.attempt.now;
         let (mut pending, mut refetch, mut retry_after) =
             (ProviderSet::default(), ProviderSet::default(), None);
-        for provider in self.vouchers.providers.iter().chain(&self.vouchers.undecided) {
-            let wait = match provider.availability(now) {
+        for Voucher { provider, publication } in self.vouchers {
+            let wait = match provider.availability(*publication, now) {
                 Availability::Pending => {
                     pending.insert(provider.id());
                     None
@@ -204,18 +206,14 @@ impl<'s> Search<'s, '_> {
         }
     }
 
-    fn has_no_provider(&self) -> bool {
-        self.vouchers.providers.is_empty() && self.vouchers.undecided.is_empty()
-    }
-
     /// Every key that may vouch for the token, inline keys first.
     fn candidates(&self) -> impl Iterator<Item = Candidate<'s>> {
-        let published = self.vouchers.providers.iter().flat_map(|provider| {
-            let keys = match provider.availability(self.attempt.now) {
+        let published = self.vouchers.iter().flat_map(|Voucher { provider, publication }| {
+            let keys = match provider.availability(*publication, self.attempt.now) {
                 Availability::Ready(set) => set.keys(),
                 Availability::Pending | Availability::Down { .. } => &[],
             };
-            keys.iter().map(|key| (Some(*provider), key))
+            keys.iter().map(|key| (*publication, key))
         });
         self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
     }
@@ -223,8 +221,8 @@ impl<'s> Search<'s, '_> {
     fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried {
         let mut outcome = Tried::Nothing;
         let mut from_network = 0_usize;
-        for (provider, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
-            if provider.is_some() {
+        for (publication, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
+            if publication.is_some() {
                 if from_network == MAX_NETWORK_VERIFICATIONS {
                     continue;
                 }
@@ -232,7 +230,7 @@ impl<'s> Search<'s, '_> {
             }
             outcome = Tried::Failed;
             if let Some(proof) = self.token.verify(self.verifier, self.algorithm, &key.key) {
-                return Tried::Verified(self.check_key_issuer(provider, key).map(|()| proof));
+                return Tried::Verified(self.check_key_issuer(publication, key).map(|()| proof));
             }
         }
         outcome
@@ -240,11 +238,11 @@ impl<'s> Search<'s, '_> {
 
     /// Entra says of each key whose tokens it signs: the token's issuer, or, since v1 tokens are signed with the same keys,
     /// the issuer of the configuration that the key came with (IDX40005).
-    fn check_key_issuer(&self, provider: Option<&Provider>, key: &Jwk) -> Result<(), Undecided> {
+    fn check_key_issuer(&self, publication: Option<&Publication>, key: &Jwk) -> Result<(), Undecided> {
         let tenant = self.token.claimed_tenant();
         let is_its_own = key.issuer.as_ref().is_none_or(|signer| {
             self.token.claimed_issuer().is_some_and(|iss| signer.names(iss, tenant))
-                || provider.and_then(Provider::issuer).is_some_and(|issuer| signer.equals(issuer, tenant))
+                || publication.is_some_and(|publication| signer.equals(&publication.issuer, tenant))
         });
         if is_its_own {
             return Ok(());

@@ -72,8 +72,6 @@ pub enum FetchError {
     ForeignJwksUri(Url),
     /// The discovery document names an issuer on the host of another configuration.
     ForeignIssuer(String),
-    /// The discovery document names another issuer than before.
-    ChangedIssuer(String),
     /// The key set is unusable.
     KeySet(KeySetError),
 }
@@ -106,9 +104,6 @@ impl fmt::Display for FetchError {
             ),
             Self::ForeignIssuer(issuer) => {
                 write!(f, "issuer `{}` lies on the host of another openid-config", Excerpt(issuer))
-            }
-            Self::ChangedIssuer(issuer) => {
-                write!(f, "issuer is now `{}`, which it was not before", Excerpt(issuer))
             }
             Self::KeySet(error) => write!(f, "{error}"),
         }

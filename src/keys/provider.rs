@@ -14,6 +14,11 @@ use crate::{
 /// How long after the timeout a fetch that the proxy never answers is given up.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How many issuers of one provider are known at a time. A document that names another issuer than before, in error or for
+/// good, takes nothing from those who hold tokens of the earlier one: its keys last as long as those of a provider that is
+/// away.
+const MAX_ISSUERS: usize = 4;
+
 /// One `openid-config` of the configuration.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
@@ -35,7 +40,8 @@ pub struct Provider {
     id: ProviderId,
     settings: ProviderSettings,
     jitter: Jitter,
-    known: Option<Known>,
+    /// What it published, the newest first: one for each issuer that it named.
+    published: Vec<Publication>,
     in_flight: Option<InFlight>,
     next_fetch: Timestamp,
     failures: u32,
@@ -45,11 +51,13 @@ pub struct Provider {
     last_fetch_for_key: Option<Timestamp>,
 }
 
-/// The last good answer.
+/// A good answer: an issuer and its keys.
 #[derive(Debug)]
-struct Known {
-    issuer: Issuer,
-    keys: KeySet,
+pub struct Publication {
+    /// The issuer.
+    pub issuer: Issuer,
+    /// Its keys.
+    pub keys: KeySet,
     since: Timestamp,
 }
 
@@ -98,7 +106,7 @@ impl Provider {
             id,
             settings,
             jitter: Jitter::new(seed),
-            known: None,
+            published: Vec::new(),
             in_flight: None,
             next_fetch: Timestamp::from_millis(i64::MIN),
             failures: 0,
@@ -118,15 +126,19 @@ impl Provider {
         &self.settings.url
     }
 
-    /// The issuer that it named last, however long ago.
-    pub fn issuer(&self) -> Option<&Issuer> {
-        self.known.as_ref().map(|known| &known.issuer)
+    /// What it published, the newest first; the first one whether or not its keys may still be used.
+    pub fn published(&self) -> &[Publication] {
+        &self.published
     }
 
-    /// Whether its keys can be used now.
-    pub fn availability(&self, now: Timestamp) -> Availability<'_> {
-        match &self.known {
-            Some(known) if self.is_fresh(known, now) => Availability::Ready(&known.keys),
+    /// Whether the keys of `publication`, one of its own, can be used now.
+    pub fn availability<'p>(
+        &'p self,
+        publication: Option<&'p Publication>,
+        now: Timestamp,
+    ) -> Availability<'p> {
+        match publication {
+            Some(publication) if self.is_fresh(publication, now) => Availability::Ready(&publication.keys),
             _ if self.in_flight.is_some() || self.next_fetch <= now => Availability::Pending,
             _ => Availability::Down { retry_after: self.next_fetch.since(now) },
         }
@@ -187,14 +199,14 @@ impl Provider {
         let for_unknown_key = in_flight.for_unknown_key;
         let body = self.settings.limits.body(fetch, response);
         let step = match in_flight.discovery {
-            None => body.and_then(|body| self.read_discovery(&body, now)).map(|(cluster, discovery)| {
+            None => body.and_then(|body| self.read_discovery(&body)).map(|(cluster, discovery)| {
                 let url = discovery.jwks_uri.clone();
                 Step::Next(self.send(cluster, url, Some(discovery), for_unknown_key, now))
             }),
             Some(discovery) => {
                 body.and_then(|body| KeySet::parse(&body).map_err(FetchError::KeySet)).map(|keys| {
                     let counts = (keys.keys().len(), keys.skipped().len());
-                    self.known = Some(Known { issuer: discovery.issuer, keys, since: now });
+                    self.publish(discovery.issuer, keys, now);
                     self.end(Ok(counts), for_unknown_key, now)
                 })
             }
@@ -202,16 +214,8 @@ impl Provider {
         Some(step.unwrap_or_else(|error| self.end(Err(error), for_unknown_key, now)))
     }
 
-    fn read_discovery(&self, document: &[u8], now: Timestamp) -> Result<(String, Discovery), FetchError> {
+    fn read_discovery(&self, document: &[u8]) -> Result<(String, Discovery), FetchError> {
         let discovery = self.settings.limits.discovery(document)?;
-        // While the keys of one issuer are good, another issuer would turn all its tokens away.
-        let has_changed = self
-            .known
-            .as_ref()
-            .is_some_and(|known| self.is_fresh(known, now) && known.issuer != discovery.issuer);
-        if has_changed {
-            return Err(FetchError::ChangedIssuer(discovery.issuer.as_str().to_owned()));
-        }
         let clusters = &self.settings.clusters;
         let cluster = if discovery.jwks_uri.host() == self.settings.url.host() {
             clusters.for_configured(&discovery.jwks_uri)
@@ -257,12 +261,19 @@ impl Provider {
         Step::Ended { result, for_unknown_key }
     }
 
+    fn publish(&mut self, issuer: Issuer, keys: KeySet, now: Timestamp) {
+        let max_stale = self.settings.schedule.max_stale;
+        self.published.retain(|earlier| earlier.issuer != issuer && now.since(earlier.since) <= max_stale);
+        self.published.insert(0, Publication { issuer, keys, since: now });
+        self.published.truncate(MAX_ISSUERS);
+    }
+
     fn may_fetch_for_key(&self, now: Timestamp) -> bool {
         self.last_fetch_for_key
             .is_none_or(|last| now.since(last) >= self.settings.schedule.unknown_kid_interval)
     }
 
-    fn is_fresh(&self, known: &Known, now: Timestamp) -> bool {
-        now.since(known.since) <= self.settings.schedule.max_stale
+    fn is_fresh(&self, publication: &Publication, now: Timestamp) -> bool {
+        now.since(publication.since) <= self.settings.schedule.max_stale
     }
 }

@@ -100,12 +100,17 @@ impl World {
     }
 
     fn key_ids(&self) -> Option<Vec<String>> {
-        match self.provider().availability(self.now) {
+        match self.availability() {
             Availability::Ready(set) => {
                 Some(set.keys().iter().filter_map(|key| key.key_id.clone()).collect())
             }
             Availability::Pending | Availability::Down { .. } => None,
         }
+    }
+
+    /// Of what it published last.
+    fn availability(&self) -> Availability<'_> {
+        self.provider().availability(self.provider().published().first(), self.now)
     }
 
     fn wait(&mut self, request: u32, for_unknown_key: bool) {
@@ -137,7 +142,7 @@ fn seconds(seconds: u64) -> Duration {
 #[test]
 fn the_first_tick_fetches_discovery_then_keys() {
     let mut world = World::new();
-    assert!(matches!(world.provider().availability(world.now), Availability::Pending));
+    assert!(matches!(world.availability(), Availability::Pending));
     assert_eq!(world.store.until_next(world.now), Some(Duration::ZERO));
     world.tick();
     assert_eq!(world.fetches[0].url.to_string(), "https://idp.example/.well-known/openid-configuration");
@@ -148,7 +153,7 @@ fn the_first_tick_fetches_discovery_then_keys() {
     assert!(world.reports.is_empty());
     world.ok(&key_set("a"));
     assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
-    assert_eq!(world.provider().issuer().unwrap().as_str(), ISSUER);
+    assert_eq!(world.provider().published()[0].issuer.as_str(), ISSUER);
     assert_eq!(world.reports, [Report { provider: ID, result: Ok((1, 0)), next: seconds(3600) }]);
 }
 
@@ -175,7 +180,7 @@ fn requests_are_woken_when_the_fetch_fails_too() {
     world.tick();
     world.answer(Err(FetchFault::NotSent));
     assert_eq!(world.woken.len(), 1);
-    let Availability::Down { retry_after } = world.provider().availability(world.now) else {
+    let Availability::Down { retry_after } = world.availability() else {
         panic!("expected to be down");
     };
     assert!(retry_after >= seconds(1) && retry_after <= Duration::from_millis(1250), "{retry_after:?}");
@@ -222,7 +227,6 @@ fn failures_back_off_and_never_replace_good_keys() {
         r#"{"issuer":"https://idp.example/","jwks_uri":"https://evil.example/keys"}"#,
         r#"{"issuer":"https://idp.example/","jwks_uri":"https://idp.example@evil.example/keys"}"#,
         r#"{"issuer":"https://foreign.example/","jwks_uri":"https://idp.example/keys"}"#,
-        r#"{"issuer":"https://other.example/","jwks_uri":"https://idp.example/keys"}"#,
         too_large.as_str(),
         deep.as_str(),
     ];
@@ -412,18 +416,45 @@ fn providers_are_independent() {
     world.ok(&key_set("a"));
     assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
     let second = world.store.provider(ProviderId(1)).unwrap();
-    assert!(matches!(second.availability(world.now), Availability::Down { .. }));
+    assert!(matches!(second.availability(None, world.now), Availability::Down { .. }));
 }
 
 #[test]
-fn another_issuer_is_taken_when_the_old_keys_are_past_use() {
+fn another_issuer_takes_nothing_from_the_earlier_one_until_its_keys_are_past_use() {
     let mut world = World::new();
     world.serve("a");
-    world.now = world.now.after(Duration::from_hours(24)).after(Duration::from_millis(1));
-    world.tick();
-    world.ok(&discovery("https://new.example/", "https://idp.example/keys"));
-    world.ok(&key_set("b"));
-    assert_eq!(world.provider().issuer().unwrap().as_str(), "https://new.example/");
+    let issuers = |world: &World| -> Vec<_> {
+        world
+            .provider()
+            .published()
+            .iter()
+            .map(|publication| publication.issuer.as_str().to_owned())
+            .collect()
+    };
+    let serve = |world: &mut World, issuer: &str| {
+        let next = world.store.until_next(world.now).unwrap();
+        world.now = world.now.after(next);
+        world.tick();
+        world.ok(&discovery(issuer, "https://idp.example/keys"));
+        world.ok(&key_set("b"));
+    };
+    serve(&mut world, "https://new.example/");
+    assert_eq!(issuers(&world), ["https://new.example/", ISSUER]);
+    let earlier = &world.provider().published()[1];
+    let Availability::Ready(set) = world.provider().availability(Some(earlier), world.now) else {
+        panic!("the earlier keys cannot be used");
+    };
+    assert_eq!(set.keys()[0].key_id.as_deref(), Some("a"));
+    serve(&mut world, ISSUER);
+    assert_eq!(issuers(&world), [ISSUER, "https://new.example/"], "the document tells the truth again");
+    for _ in 0..24 {
+        serve(&mut world, ISSUER);
+    }
+    assert_eq!(issuers(&world), [ISSUER], "a day later the other is forgotten");
+    for number in 0..9 {
+        serve(&mut world, &format!("https://{number}.example/"));
+    }
+    assert_eq!(issuers(&world).len(), 4, "bounded");
 }
 
 #[test]

@@ -171,8 +171,8 @@ fn a_document_cannot_name_an_issuer_on_anothers_host() {
     );
     assert!(world.passes(&signer(1).token(&claims("https://b.example"))));
     assert!(!world.passes(&signer(0).token(&claims("https://b.example"))));
-    let error = world.keys.provider(ProviderId::new(0).unwrap()).unwrap();
-    assert!(error.issuer().is_none(), "its answer was refused");
+    let provider = world.keys.provider(ProviderId::new(0).unwrap()).unwrap();
+    assert!(provider.published().is_empty(), "its answer was refused");
 }
 
 #[test]
@@ -233,6 +233,41 @@ fn user_flows_of_one_host_share_an_issuer_and_wait_for_each_others_keys() {
     });
     assert!(world.passes(&token));
     assert!(world.passes(&first.token(&claims("https://a.example"))));
+}
+
+#[test]
+fn a_provider_that_names_another_issuer_for_a_while_harms_no_caller() {
+    let mut world = world(&[A], &[], &[("a.example", "https://a.example", None)]);
+    let mut claims = claims("https://a.example");
+    claims["exp"] = json!(NOW + 1_000_000);
+    let (token, other) = (signer(0).token(&claims), Signer::new(9));
+    for issuer in ["https://wrong.example", "https://a.example"] {
+        world.now = world.now.after(Duration::from_hours(1));
+        world.serve(|url| {
+            Some(if url.ends_with("/keys") {
+                json!({ "keys": [if issuer == "https://a.example" { signer(0).jwk() } else { other.jwk() }] })
+            } else {
+                metadata("a.example", issuer)
+            })
+        });
+        assert!(world.passes(&token), "while it names {issuer}");
+        let of_other = Signer { key_id: "key-1".into(), ..Signer::new(9) }.token(&claims);
+        assert!(!world.passes(&of_other), "its keys are for the issuer that it named with them");
+    }
+}
+
+#[test]
+fn a_provider_that_names_another_issuer_at_start_recovers() {
+    let mut world = world(&[A], &[], &[("a.example", "https://wrong.example", None)]);
+    let mut claims = claims("https://a.example");
+    claims["exp"] = json!(NOW + 1_000_000);
+    assert_eq!(world.rejection(&signer(0).token(&claims)), NOT_LISTED);
+    world.now = world.now.after(Duration::from_hours(1));
+    world.serve(|url| {
+        let keys = json!({ "keys": [signer(0).jwk()] });
+        Some(if url.ends_with("/keys") { keys } else { metadata("a.example", "https://a.example") })
+    });
+    assert!(world.passes(&signer(0).token(&claims)));
 }
 
 #[test]
