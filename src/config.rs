@@ -10,7 +10,11 @@ mod wire;
 
 use std::{fmt, time::Duration};
 
-use crate::{json::Json, keys::ProviderSettings, policy::Policy};
+use crate::{
+    json::{Json, JsonError},
+    keys::ProviderSettings,
+    policy::Policy,
+};
 
 /// A configuration longer than this is refused unread.
 pub const MAX_CONFIGURATION_BYTES: usize = 1_048_576;
@@ -65,8 +69,11 @@ impl Configuration {
         }
         // Good JSON is taken as such; a `Struct` is never good JSON, since its entries hold control characters.
         let json = Json::parse(text).or_else(|error| {
-            structure::parse(text).ok_or_else(|| {
-                ConfigError::new("", format!("{error}; expected JSON in a StringValue, or a Struct"))
+            structure::parse(text).ok_or_else(|| match error {
+                JsonError::DuplicateMember { path } => ConfigError::new(path, "is there twice; remove one"),
+                JsonError::NotUtf8 | JsonError::Syntax { .. } | JsonError::TooDeep => {
+                    ConfigError::new("", format!("{error}; expected JSON in a StringValue, or a Struct"))
+                }
             })
         })?;
         compile::compile(wire::read(&json)?)

@@ -85,7 +85,7 @@ mod tests {
             (br#"{"issuer":"a","jwks_uri":"/keys"}"#, DiscoveryError::JwksUri(UrlError::Scheme)),
             (
                 br#"{"issuer":"a","issuer":"b","jwks_uri":"https://a/keys"}"#,
-                DiscoveryError::Json(JsonError::DuplicateMember("issuer".into())),
+                DiscoveryError::Json(JsonError::DuplicateMember { path: "issuer".into() }),
             ),
         ];
         for (document, expected) in cases {

@@ -48,8 +48,11 @@ pub enum JsonError {
         /// The column of the first fault.
         column: usize,
     },
-    /// An object has the member twice.
-    DuplicateMember(String),
+    /// An object has a member twice.
+    DuplicateMember {
+        /// Where, such as `a.b[0].c`.
+        path: String,
+    },
     /// Objects and arrays nest deeper than [`MAX_DEPTH`].
     TooDeep,
 }
@@ -59,15 +62,26 @@ impl fmt::Display for JsonError {
         match self {
             Self::NotUtf8 => write!(f, "not UTF-8"),
             Self::Syntax { line, column } => write!(f, "not JSON at line {line} column {column}"),
-            Self::DuplicateMember(name) => {
-                write!(f, "not strict JSON: member `{}` is there twice", Excerpt(name))
-            }
+            Self::DuplicateMember { path } => write!(f, "not strict JSON: member `{path}` is there twice"),
             Self::TooDeep => write!(f, "nested deeper than {MAX_DEPTH} levels"),
         }
     }
 }
 
 impl std::error::Error for JsonError {}
+
+impl JsonError {
+    /// The same error, seen from the object or array around it, where `step` leads to it.
+    fn within(self, step: &str) -> Self {
+        match self {
+            Self::DuplicateMember { path } if path.starts_with('[') => {
+                Self::DuplicateMember { path: format!("{step}{path}") }
+            }
+            Self::DuplicateMember { path } => Self::DuplicateMember { path: format!("{step}.{path}") },
+            Self::NotUtf8 | Self::Syntax { .. } | Self::TooDeep => self,
+        }
+    }
+}
 
 impl Json {
     /// Parses one JSON value that fills `bytes`.
@@ -121,8 +135,14 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
             let mut object = Object::new();
             for (name, value) in members {
                 match object.entry(name) {
-                    Entry::Vacant(member) => member.insert(expand(value, depth)?),
-                    Entry::Occupied(member) => return Err(JsonError::DuplicateMember(member.key().clone())),
+                    Entry::Vacant(member) => {
+                        let value =
+                            expand(value, depth).map_err(|error| error.within(&step(member.key())))?;
+                        member.insert(value)
+                    }
+                    Entry::Occupied(member) => {
+                        return Err(JsonError::DuplicateMember { path: step(member.key()) });
+                    }
                 };
             }
             Json::Object(object)
@@ -130,7 +150,10 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
         Some(b'[') => {
             let depth = inner()?;
             let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-            Json::Array(elements.into_iter().map(|element| expand(element, depth)).collect::<Result<_, _>>()?)
+            let elements = elements.into_iter().enumerate().map(|(index, element)| {
+                expand(element, depth).map_err(|error| error.within(&format!("[{index}]")))
+            });
+            Json::Array(elements.collect::<Result<_, _>>()?)
         }
         Some(b'"') => Json::String(serde_json::from_str(text).map_err(|error| syntax(&error))?),
         Some(b't') => Json::Bool(true),
@@ -138,6 +161,12 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
         Some(b'n') => Json::Null,
         _ => Json::Number(text.into()),
     })
+}
+
+/// How a path names a member: by itself, or quoted when it is not a plain word.
+pub(crate) fn step(name: &str) -> String {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if is_plain && !name.is_empty() { Excerpt(name).to_string() } else { format!("[\"{}\"]", Excerpt(name)) }
 }
 
 /// The members of an object in the order they are written, duplicates included.
@@ -191,6 +220,10 @@ mod tests {
         assert_eq!(json, Json::Object(whole));
     }
 
+    fn twice(path: &str) -> JsonError {
+        JsonError::DuplicateMember { path: path.into() }
+    }
+
     #[test]
     fn refuses_what_two_readers_could_read_differently() {
         let cases: &[(&[u8], JsonError)] = &[
@@ -203,9 +236,9 @@ mod tests {
             (b"{'a':1}", JsonError::Syntax { line: 1, column: 2 }),
             (b"[NaN]", JsonError::Syntax { line: 1, column: 2 }),
             (b"\xef\xbb\xbf{}", JsonError::Syntax { line: 1, column: 1 }),
-            (br#"{"a":1,"a":1}"#, JsonError::DuplicateMember("a".into())),
-            (br#"{"a":1,"\u0061":2}"#, JsonError::DuplicateMember("a".into())),
-            (br#"[{"x":{"b":1,"b":2}}]"#, JsonError::DuplicateMember("b".into())),
+            (br#"{"a":1,"a":1}"#, twice("a")),
+            (br#"{"a":1,"\u0061":2}"#, twice("a")),
+            (br#"[{"x":{"b":1,"b":2}}]"#, twice("[0].x.b")),
         ];
         for (bytes, expected) in cases {
             assert_eq!(Json::parse(bytes).as_ref(), Err(expected), "{}", String::from_utf8_lossy(bytes));

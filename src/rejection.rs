@@ -257,7 +257,7 @@ impl fmt::Display for Malformed {
             Self::Encrypted => write!(f, "encrypted, which this policy does not read"),
             Self::Base64Url(part) => write!(f, "{part} is not base64url"),
             // The member that stands twice is the token's own text: the fact is enough.
-            Self::Json(part, JsonError::DuplicateMember(_)) => write!(f, "{part} has a member twice"),
+            Self::Json(part, JsonError::DuplicateMember { .. }) => write!(f, "{part} has a member twice"),
             Self::Json(part, error) => write!(f, "{part} is {error}"),
             Self::NotAnObject(part) => write!(f, "{part} is not a JSON object"),
             Self::Critical => write!(f, "header wants an extension that is not implemented"),

@@ -254,12 +254,12 @@ mod tests {
             (
                 r#"{"alg":"RS256","alg":"none"}"#,
                 "{}",
-                Malformed::Json(Part::Header, JsonError::DuplicateMember("alg".into())),
+                Malformed::Json(Part::Header, JsonError::DuplicateMember { path: "alg".into() }),
             ),
             (
                 alg,
                 r#"{"a":{"aud":1,"aud":2}}"#,
-                Malformed::Json(Part::Payload, JsonError::DuplicateMember("aud".into())),
+                Malformed::Json(Part::Payload, JsonError::DuplicateMember { path: "a.aud".into() }),
             ),
             (alg, deep.as_str(), Malformed::Json(Part::Payload, JsonError::TooDeep)),
             (deep.as_str(), "{}", Malformed::Json(Part::Header, JsonError::TooDeep)),

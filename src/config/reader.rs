@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::ConfigError;
 use crate::{
     excerpt::Excerpt,
-    json::{Json, Object},
+    json::{self, Json, Object},
 };
 
 /// A value and where it stands.
@@ -185,10 +185,6 @@ impl<'j> Members<'j> {
 }
 
 fn joined(path: &str, name: &str) -> String {
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    match (is_plain && !name.is_empty(), path.is_empty()) {
-        (true, true) => name.to_owned(),
-        (true, false) => format!("{path}.{name}"),
-        (false, _) => format!("{path}[\"{}\"]", Excerpt(name)),
-    }
+    let step = json::step(name);
+    if path.is_empty() || step.starts_with('[') { format!("{path}{step}") } else { format!("{path}.{step}") }
 }

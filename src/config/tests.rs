@@ -137,8 +137,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ("{}".into(), "validate-jwt: is missing; it is required".into()),
         (
             r#"{"validate-jwt":{},"validate-jwt":{}}"#.into(),
-            "configuration: not strict JSON: member `validate-jwt` is there twice; expected JSON in a StringValue, or a Struct"
-                .into(),
+            "validate-jwt: is there twice; remove one".into(),
         ),
         (
             beside(r#","validate-jvt":{}"#),
@@ -146,6 +145,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
              `validate-azure-ad-token`, `policies`, `rules`, `options`, `token-cache`, `certificates`, \
              `allow-cors-preflight`"
                 .into(),
+        ),
+        (
+            with(r#","required-claims":[{"name":"a","name":"b"}]"#),
+            format!("{policy}.required-claims[0].name: is there twice; remove one"),
         ),
         (beside(r#","options":{}"#), format!("options: {not_built}")),
         (beside(r#","policies":{"a":{}}"#), format!("policies: {not_built}")),
