@@ -4,6 +4,7 @@
 //! [`stream::decide`].
 
 mod host;
+mod metrics;
 mod root;
 mod stream;
 
@@ -17,6 +18,7 @@ use std::{
 use proxy_wasm::types::LogLevel;
 
 use crate::{budget::LogBudget, keys::KeyStore, policy::Policy, signature::Verifier};
+use metrics::Metrics;
 use stream::Phase;
 
 /// What the contexts of one plugin share.
@@ -29,6 +31,7 @@ struct Plugin {
     /// The phases of the requests that wait, by their context ids: the root changes them when it wakes a request.
     waiting: RefCell<BTreeMap<u32, Rc<Cell<Phase>>>>,
     log: RefCell<LogBudget>,
+    metrics: Metrics,
 }
 
 proxy_wasm::main! {{

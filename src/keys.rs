@@ -148,9 +148,14 @@ impl KeyStore {
         self.providers.get(id.index())
     }
 
-    /// How many requests wait.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
+    /// All providers.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// How many requests wait for `provider`.
+    pub fn waiting_for(&self, provider: ProviderId) -> usize {
+        self.waiting.iter().filter(|waiting| waiting.wish.contains(provider)).count()
     }
 
     /// Starts the fetches that are due, and gives up those that got no answer.

@@ -116,6 +116,20 @@ unsafe extern "C" {
         value_size: usize,
         check: u32,
     ) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_define_metric(kind: MetricKind, name: *const u8, name_size: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_record_metric(id: u32, value: u64) -> u32;
+}
+
+/// What a metric does.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(super) enum MetricKind {
+    /// Goes up.
+    Counter = 0,
+    /// Goes up and down.
+    Gauge = 1,
 }
 
 /// Every header of the request, duplicates included; the SDK's form panics on a name that is not UTF-8.
@@ -167,6 +181,36 @@ pub(super) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
     };
     let result = take(data, size);
     (status == OK).then_some(result)
+}
+
+/// The name that the proxy's configuration gives this plugin.
+pub(super) fn plugin_name() -> Option<String> {
+    const PATH: &str = "plugin_name";
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    #[expect(unsafe_code, reason = "a slice and two out-pointers that live through the call")]
+    let status = unsafe { proxy_get_property(PATH.as_ptr(), PATH.len(), &raw mut data, &raw mut size) };
+    let name = take(data, size);
+    if status == OK { String::from_utf8(name).ok().filter(|name| !name.is_empty()) } else { None }
+}
+
+/// Defines a metric; `None` when the proxy refuses.
+pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
+    let mut id = 0;
+    #[expect(unsafe_code, reason = "a slice and an out-pointer that live through the call")]
+    let status = unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) };
+    (status == OK).then_some(id)
+}
+
+/// Adds one to a counter.
+pub(super) fn increment_metric(id: u32) {
+    #[expect(unsafe_code, reason = "plain numbers")]
+    let _refused = unsafe { proxy_increment_metric(id, 1) };
+}
+
+/// Sets a gauge.
+pub(super) fn record_metric(id: u32, value: u64) {
+    #[expect(unsafe_code, reason = "plain numbers")]
+    let _refused = unsafe { proxy_record_metric(id, value) };
 }
 
 /// Whether nobody in this proxy process asked this before for `key`: its threads each have a VM, and share this.

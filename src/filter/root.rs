@@ -15,6 +15,7 @@ use proxy_wasm::{
 
 use super::{
     Plugin, host,
+    metrics::Metrics,
     stream::{self, Stream},
 };
 use crate::{
@@ -108,6 +109,7 @@ impl Root {
             max_response_bytes: configuration.max_response_bytes,
             waiting: RefCell::default(),
             log: RefCell::new(LogBudget::new()),
+            metrics: Metrics::new(&host::plugin_name().unwrap_or_else(|| "unnamed".to_owned())),
         }));
         self.callouts.clear();
         // Nothing is sent from here: Envoy tries each configuration in a VM that it throws away at once.
@@ -128,10 +130,15 @@ impl Root {
                     }
                 },
                 Action::Wake(woken) => woken.into_iter().for_each(|woken| stream::wake(plugin, woken)),
-                Action::Report(report) => log_report(plugin, &report),
+                Action::Report(report) => {
+                    plugin.metrics.count_fetch(&report);
+                    log_report(plugin, &report);
+                }
             }
         }
-        let next = plugin.keys.borrow().until_next(host::now());
+        let now = host::now();
+        plugin.metrics.show_providers(&plugin.keys.borrow(), now);
+        let next = plugin.keys.borrow().until_next(now);
         host::set_tick_period(next.map_or(Duration::ZERO, |next| next.clamp(SOON, LATER)));
     }
 }

@@ -113,6 +113,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, refetched: Prov
     let denial = match outcome {
         Outcome::Allow(_) => {
             phase.set(Phase::Allowed);
+            plugin.metrics.count_outcome(None);
             return;
         }
         Outcome::AwaitKeys(wish) => match park(plugin, id, phase, wish, attempt) {
@@ -122,6 +123,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, refetched: Prov
         Outcome::Deny(denial) => denial,
     };
     phase.set(Phase::Refused);
+    plugin.metrics.count_outcome(Some(denial.rejection.reason()));
     log_denial(plugin, &denial, attempt);
     host::send(&reply::reply(&denial.rejection, &plugin.policy.refusal, head.is_grpc()));
 }

@@ -76,6 +76,23 @@ pub enum FetchError {
     KeySet(KeySetError),
 }
 
+impl FetchError {
+    /// One word for it, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fault { fault: FetchFault::NotSent, .. } => "NotSent",
+            Self::Fault { fault: FetchFault::Broken, .. } => "Broken",
+            Self::Fault { fault: FetchFault::TooLarge, .. } => "TooLarge",
+            Self::Fault { fault: FetchFault::TimedOut, .. } => "TimedOut",
+            Self::Status { .. } => "Status",
+            Self::Discovery(_) => "Discovery",
+            Self::InsecureJwksUri(_) | Self::ForeignJwksUri(_) => "JwksUri",
+            Self::ForeignIssuer(_) => "Issuer",
+            Self::KeySet(_) => "KeySet",
+        }
+    }
+}
+
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

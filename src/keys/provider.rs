@@ -98,6 +98,13 @@ pub enum Availability<'p> {
     },
 }
 
+impl Publication {
+    /// How long ago it was published.
+    pub fn age(&self, now: Timestamp) -> Duration {
+        now.since(self.since)
+    }
+}
+
 impl Provider {
     /// A provider of which nothing is known, with its first fetch due.
     pub(super) fn new(id: ProviderId, settings: ProviderSettings, seed: u64) -> Self {
@@ -263,7 +270,7 @@ impl Provider {
 
     fn publish(&mut self, issuer: Issuer, keys: KeySet, now: Timestamp) {
         let max_stale = self.settings.schedule.max_stale;
-        self.published.retain(|earlier| earlier.issuer != issuer && now.since(earlier.since) <= max_stale);
+        self.published.retain(|earlier| earlier.issuer != issuer && earlier.age(now) <= max_stale);
         self.published.insert(0, Publication { issuer, keys, since: now });
         self.published.truncate(MAX_ISSUERS);
     }
@@ -274,6 +281,6 @@ impl Provider {
     }
 
     fn is_fresh(&self, publication: &Publication, now: Timestamp) -> bool {
-        now.since(publication.since) <= self.settings.schedule.max_stale
+        publication.age(now) <= self.settings.schedule.max_stale
     }
 }

@@ -165,12 +165,13 @@ fn requests_that_come_early_are_woken_when_keys_are_there() {
     world.wait(2, false);
     world.wait(3, false);
     world.store.forget(RequestId(2));
+    assert_eq!(world.store.waiting_for(ID), 2);
     world.ok(&discovery(ISSUER, "https://idp.example/keys"));
     assert!(world.woken.is_empty());
     world.ok(&key_set("a"));
     let woken = |request| Woken { request: RequestId(request), refetched: ProviderSet::default() };
     assert_eq!(world.woken, [woken(1), woken(3)]);
-    assert_eq!(world.store.waiting(), 0);
+    assert_eq!(world.store.waiting_for(ID), 0);
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! Counters and gauges in the proxy's statistics, defined when they are first used.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use super::host::{self, MetricKind};
+use crate::{
+    keys::{Availability, FetchError, KeyStore, ProviderId, Report},
+    rejection::Reason,
+    time::Timestamp,
+};
+
+/// The name under which the single policy of a configuration is counted.
+const POLICY: &str = "validate-jwt";
+
+/// The metrics of one plugin.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    /// What all names begin with.
+    prefix: String,
+    /// The proxy's numbers for what was defined; nothing for what it refused.
+    defined: RefCell<BTreeMap<String, Option<u32>>>,
+    /// The same for decisions, which every request counts.
+    outcomes: RefCell<BTreeMap<&'static str, Option<u32>>>,
+}
+
+impl Metrics {
+    /// Metrics of the plugin of this name.
+    pub(super) fn new(plugin: &str) -> Self {
+        let prefix = format!("validate_jwt.plugin.{}", plain(plugin));
+        Self { prefix, defined: RefCell::default(), outcomes: RefCell::default() }
+    }
+
+    /// Counts a decision: a refusal by its reason, or none for a request that was let through.
+    pub(super) fn count_outcome(&self, refused: Option<Reason>) {
+        let outcome = refused.map_or("Allowed", Reason::name);
+        let id = *self.outcomes.borrow_mut().entry(outcome).or_insert_with(|| {
+            let name = format!("{}.policy.{POLICY}.outcome.{outcome}", self.prefix);
+            host::define_metric(MetricKind::Counter, &name)
+        });
+        if let Some(id) = id {
+            host::increment_metric(id);
+        }
+    }
+
+    /// Counts the end of a fetch.
+    pub(super) fn count_fetch(&self, report: &Report) {
+        let result = report.result.as_ref().map_or_else(FetchError::kind, |_| "Ok");
+        let name = self.provider(report.provider, &format!("fetch.{result}"));
+        if let Some(id) = self.define(MetricKind::Counter, name) {
+            host::increment_metric(id);
+        }
+    }
+
+    /// Shows how the providers are.
+    pub(super) fn show_providers(&self, keys: &KeyStore, now: Timestamp) {
+        for provider in keys.providers() {
+            let newest = provider.published().first();
+            let usable = match provider.availability(newest, now) {
+                Availability::Ready(set) => set.keys().len(),
+                Availability::Pending | Availability::Down { .. } => 0,
+            };
+            let age = newest.map_or(0, |publication| publication.age(now).as_secs());
+            let gauges = [
+                ("keys", size(usable)),
+                ("age_seconds", age),
+                ("ready", u64::from(usable > 0)),
+                ("waiting", size(keys.waiting_for(provider.id()))),
+            ];
+            for (name, value) in gauges {
+                if let Some(id) = self.define(MetricKind::Gauge, self.provider(provider.id(), name)) {
+                    host::record_metric(id, value);
+                }
+            }
+        }
+    }
+
+    fn provider(&self, provider: ProviderId, name: &str) -> String {
+        format!("{}.provider.{}.{name}", self.prefix, provider.index())
+    }
+
+    fn define(&self, kind: MetricKind, name: String) -> Option<u32> {
+        let mut defined = self.defined.borrow_mut();
+        if let Some(id) = defined.get(&name) {
+            return *id;
+        }
+        let id = host::define_metric(kind, &name);
+        defined.insert(name, id);
+        id
+    }
+}
+
+/// The text with everything replaced that a part of a statistic's name should not hold.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_ascii_alphanumeric() || matches!(character, '_' | '-') { character } else { '_' }
+        })
+        .collect()
+}
+
+fn size(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
