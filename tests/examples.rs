@@ -56,9 +56,9 @@ fn every_policy_of_filter_config_compiles_without_a_warning() {
     assert_eq!(
         names,
         [
-            "b2c",
             "b2c-migration",
             "b2c-several-audiences-and-issuers",
+            "b2c",
             "entra-client-credentials",
             "external-id",
         ]
