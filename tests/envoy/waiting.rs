@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use std::thread;
 
 /// More than Envoy buffers for a stream, so that a part of the body waits in the client.
-const LARGE: usize = 3_000_000;
+const BEYOND_BUFFERS: usize = 3_000_000;
+/// Many reads, yet little enough for Envoy to hold where it would answer 413 to more.
+const WITHIN_BUFFERS: usize = 500_000;
 const SMALL: usize = 300;
 
 fn policy(authority: &Authority) -> Value {
@@ -25,6 +27,8 @@ fn policy(authority: &Authority) -> Value {
             "required-claims": [{ "name": "roles", "values": ["Api.Access"] }],
         },
         "default-cluster": "provider",
+        // The test, not the clock, ends the wait.
+        "fetch": { "timeout": "1m" },
     })
 }
 
@@ -34,13 +38,22 @@ fn claims(authority: &Authority) -> Value {
 
 #[test]
 fn requests_wait_for_the_keys_and_then_arrive_whole() {
+    wait_and_arrive(&Setup::new(), BEYOND_BUFFERS);
+}
+
+#[test]
+fn requests_wait_whole_where_envoy_would_let_the_body_pass() {
+    wait_and_arrive(&Setup::new().body_passes_waiting_heads(), WITHIN_BUFFERS);
+}
+
+fn wait_and_arrive(setup: &Setup, large: usize) {
     let provider = IdentityProvider::start();
     let authority = Authority::plain("gated.example");
     authority.publish(&provider);
     let gate = Gate::default();
     let held = Answer::json(&authority.key_set()).behind(&gate);
     provider.set(&authority.keys_host, &authority.keys_path, held);
-    let setup = Setup::new().cluster("provider", provider.address()).listener("api", policy(&authority));
+    let setup = setup.clone().cluster("provider", provider.address()).listener("api", policy(&authority));
     let envoy = Envoy::start(&setup);
     let asked = || provider.calls(&authority.keys_host, &authority.keys_path);
     wait_until("the filter asks for keys", || !asked().is_empty());
@@ -60,9 +73,9 @@ fn requests_wait_for_the_keys_and_then_arrive_whole() {
         Request::get("/pkg.Service/Call").header("content-type", "application/grpc").bearer(&good),
     );
     thread::scope(|scope| {
-        // Each fills the buffers before it and then blocks, so it needs a thread of its own.
-        let large = scope.spawn(|| envoy.send("api", post(&good, LARGE)));
-        let refused = scope.spawn(|| envoy.send("api", post(&stranger, LARGE)));
+        // Each may fill the buffers before it and then block, so it needs a thread of its own.
+        let accepted = scope.spawn(|| envoy.send("api", post(&good, large)));
+        let refused = scope.spawn(|| envoy.send("api", post(&stranger, large)));
 
         let waiting = || envoy.statistics("http.api.downstream_rq_active")["http.api.downstream_rq_active"];
         wait_until("seven requests wait", || waiting() == 7);
@@ -78,9 +91,9 @@ fn requests_wait_for_the_keys_and_then_arrive_whole() {
         for pending in [early, small, call] {
             arrived(&envoy, &envoy.finish(pending));
         }
-        let large = large.join().unwrap();
-        arrived(&envoy, &large);
-        assert_eq!(envoy.upstream().seen(&large.id).unwrap().body, body(LARGE));
+        let accepted = accepted.join().unwrap();
+        arrived(&envoy, &accepted);
+        assert_eq!(envoy.upstream().seen(&accepted.id).unwrap().body, body(large));
         let forged = envoy.finish(forged);
         envoy.judge(&forged, Some(forgery)).unwrap_or_else(|wrong| panic!("{wrong}"));
         let refused = refused.join().unwrap();

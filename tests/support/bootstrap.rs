@@ -24,7 +24,8 @@ impl From<Value> for Configuration {
 /// Listeners, each with the filter and its own policy before the upstream, and clusters for identity providers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
-    pub(crate) listeners: BTreeMap<String, Configuration>,
+    listeners: BTreeMap<String, Configuration>,
+    body_passes_waiting_heads: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
 }
 
@@ -49,16 +50,52 @@ impl Setup {
         self
     }
 
+    /// Lets the body go on past a filter that holds back the head, unless it holds back the body as well.
+    pub(crate) fn body_passes_waiting_heads(mut self) -> Self {
+        self.body_passes_waiting_heads = true;
+        self
+    }
+
     /// The bootstrap document.
     pub(crate) fn document(&self, module: &Path, upstream: SocketAddr, access_log: &AccessLog) -> Value {
         let clusters = self.clusters.iter().map(|(name, addresses)| cluster(name, addresses));
         let clusters: Vec<Value> = clusters.chain([cluster("upstream", &[upstream])]).collect();
         let listeners = self.listeners.iter();
-        let listeners: Vec<Value> =
-            listeners.map(|(name, policy)| listener(name, policy, module, access_log)).collect();
+        let listeners: Vec<Value> = listeners
+            .map(|(name, policy)| listener(name, &self.filter(name, policy, module), access_log))
+            .collect();
         json!({
             "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
             "static_resources": { "listeners": listeners, "clusters": clusters },
+        })
+    }
+
+    /// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
+    fn filter(&self, name: &str, configuration: &Configuration, module: &Path) -> Value {
+        let configuration = match configuration {
+            Configuration::Text(text) => {
+                json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
+            }
+            Configuration::Struct(value) => {
+                json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
+            }
+        };
+        json!({
+            "name": "validate_jwt",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": {
+                    "name": name,
+                    "vm_config": {
+                        "vm_id": "validate_jwt",
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": { "local": { "filename": module } },
+                    },
+                    "configuration": configuration,
+                    "failure_policy": "FAIL_CLOSED",
+                    "allow_on_headers_stop_iteration": self.body_passes_waiting_heads,
+                },
+            },
         })
     }
 }
@@ -78,7 +115,7 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
     })
 }
 
-fn listener(name: &str, configuration: &Configuration, module: &Path, access_log: &AccessLog) -> Value {
+fn listener(name: &str, filter: &Value, access_log: &AccessLog) -> Value {
     json!({
         "name": name,
         "address": address(([127, 0, 0, 1], 0).into()),
@@ -100,7 +137,7 @@ fn listener(name: &str, configuration: &Configuration, module: &Path, access_log
                         "log_format": { "text_format_source": { "inline_string": AccessLog::format() } },
                     },
                 }],
-                "http_filters": [filter(name, configuration, module), {
+                "http_filters": [filter, {
                     "name": "envoy.filters.http.router",
                     "typed_config": {
                         "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
@@ -108,34 +145,5 @@ fn listener(name: &str, configuration: &Configuration, module: &Path, access_log
                 }],
             },
         }] }],
-    })
-}
-
-/// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
-fn filter(name: &str, configuration: &Configuration, module: &Path) -> Value {
-    let configuration = match configuration {
-        Configuration::Text(text) => {
-            json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
-        }
-        Configuration::Struct(value) => {
-            json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
-        }
-    };
-    json!({
-        "name": "validate_jwt",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": name,
-                "root_id": "validate_jwt",
-                "vm_config": {
-                    "vm_id": "validate_jwt",
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": module } },
-                },
-                "configuration": configuration,
-                "failure_policy": "FAIL_CLOSED",
-            },
-        },
     })
 }
