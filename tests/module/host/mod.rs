@@ -1,0 +1,455 @@
+//! A proxy-wasm host in which time stands still until a test moves it.
+//!
+//! It behaves as Envoy does where a filter can tell: the root context owns callouts; the headers of a request are
+//! gone once it goes on or is answered; decisions take effect when the call into the VM has ended; a finished request
+//! is no context any more; setting the tick period starts the timer anew.
+
+mod abi;
+mod imports;
+mod requests;
+mod signature;
+mod state;
+mod stream_imports;
+mod verdict;
+mod wasi;
+
+pub(crate) use abi::Pairs;
+pub(crate) use requests::{Request, StreamId};
+pub(crate) use signature::Verify;
+pub(crate) use state::{Callout, Level, LogLine, Outcome, Reply, Shared};
+
+use state::{Action, Phase, ROOT, Response, State, Tick};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+use verdict::Secrets;
+use wasmtime::{Engine, Instance, Module, Store, WasmParams, WasmResults};
+
+/// When the virtual time of every test begins: 2026-09-21 14:13:20 UTC.
+pub(crate) const START: Duration = Duration::from_secs(1_790_000_000);
+
+/// How long a callout takes that nobody said anything about.
+const LATENCY: Duration = Duration::from_millis(20);
+
+/// What comes back to a callout.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// An answer with status, headers and body.
+    Http { status: u32, headers: Vec<(&'static str, String)>, body: Vec<u8> },
+    /// Nobody listens: Envoy makes up a 503.
+    Refused,
+    /// The connection broke, or the answer was too large, after its headers: the module sees no headers at all.
+    Cut,
+    /// Nothing ever comes: Envoy makes up a 504 when the timeout ends.
+    Never,
+    /// Headers come, the body never ends: when the timeout ends the module sees no headers at all.
+    Stalls,
+}
+
+impl Answer {
+    /// 200 with a JSON body.
+    pub(crate) fn json(body: impl AsRef<[u8]>) -> Self {
+        Self::http(200, "application/json", body)
+    }
+
+    /// An answer of that status and type.
+    pub(crate) fn http(status: u32, content_type: &str, body: impl AsRef<[u8]>) -> Self {
+        let headers = vec![("content-type", content_type.to_owned())];
+        Self::Http { status, headers, body: body.as_ref().to_vec() }
+    }
+
+    /// The same with one header more.
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Self::Http { headers, .. } = &mut self {
+            headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    /// The answer after this time instead of the usual one.
+    pub(crate) fn after(self, latency: Duration) -> Reaction {
+        Reaction { answer: self, latency }
+    }
+}
+
+/// An answer and when it comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Reaction {
+    pub(crate) answer: Answer,
+    pub(crate) latency: Duration,
+}
+
+impl From<Answer> for Reaction {
+    fn from(answer: Answer) -> Self {
+        answer.after(LATENCY)
+    }
+}
+
+/// Answers callouts; `None` leaves a callout to the test, or to its timeout.
+pub(crate) type Script = Box<dyn FnMut(&Callout) -> Option<Reaction>>;
+
+/// What a host is started with.
+pub(crate) struct Setup {
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) verify: Verify,
+    pub(crate) clusters: BTreeSet<String>,
+    pub(crate) seed: u64,
+    pub(crate) shared: Shared,
+    pub(crate) script: Script,
+    pub(crate) secrets: Vec<Vec<u8>>,
+}
+
+impl Setup {
+    /// A host with that plugin configuration, one cluster `idp`, the correct `verify_signature`, and nobody who
+    /// answers callouts.
+    pub(crate) fn new(configuration: impl AsRef<[u8]>) -> Self {
+        Self {
+            configuration: configuration.as_ref().to_vec(),
+            verify: Verify::Correct,
+            clusters: BTreeSet::from(["idp".to_owned()]),
+            seed: 1,
+            shared: Shared::default(),
+            script: Box::new(|_callout| None),
+            secrets: Vec::new(),
+        }
+    }
+}
+
+struct Pending {
+    due: Duration,
+    /// `None`: the module sees a failure without headers.
+    response: Option<Response>,
+}
+
+/// See the module.
+pub(crate) struct Host {
+    store: Store<State>,
+    instance: Instance,
+    script: Script,
+    pending: BTreeMap<u32, Pending>,
+    seen_callouts: usize,
+    next_context: u32,
+    secrets: Secrets,
+    trap: Option<String>,
+    /// What `proxy_on_configure` answered.
+    pub(crate) configured: bool,
+    /// Which case of a table this host serves: it stands in front of what assertions say.
+    pub(crate) about: String,
+}
+
+impl Host {
+    /// Starts a VM and configures the plugin, which must accept its configuration.
+    pub(crate) fn start(setup: Setup) -> Self {
+        let host = Self::boot(setup);
+        assert!(host.configured, "the configuration was refused: {:?}", host.log());
+        host
+    }
+
+    /// Starts a VM and configures the plugin, whatever it thinks of its configuration.
+    pub(crate) fn boot(setup: Setup) -> Self {
+        let module = module();
+        let properties = [("plugin_name", "orders"), ("plugin_root_id", "jwt"), ("plugin_vm_id", "")];
+        let mut secrets = Secrets::default();
+        secrets.add_configuration(&setup.configuration);
+        for secret in &setup.secrets {
+            secrets.add(secret);
+        }
+        let state = State {
+            now: START,
+            random: setup.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            phase: Phase::Initializing,
+            current: 0,
+            effective: None,
+            streams: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            configuration: setup.configuration,
+            environment: Vec::new(),
+            properties: properties.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into(),
+            clusters: setup.clusters,
+            clusters_without_endpoint: BTreeSet::new(),
+            callouts: Vec::new(),
+            refused_callouts: Vec::new(),
+            response: None,
+            tick: None,
+            log: Vec::new(),
+            metrics: Vec::new(),
+            shared: setup.shared,
+            property_writes: Vec::new(),
+            actions: Vec::new(),
+            verify: setup.verify,
+            verify_calls: 0,
+            violations: Vec::new(),
+        };
+        let mut store = Store::new(module.engine(), state);
+        let linker = imports::linker(module.engine(), module).expect("the linker takes all functions");
+        let instance = linker.instantiate(&mut store, module).expect("the module instantiates");
+        let mut host = Self {
+            store,
+            instance,
+            script: setup.script,
+            pending: BTreeMap::new(),
+            seen_callouts: 0,
+            next_context: ROOT + 1,
+            secrets,
+            trap: None,
+            configured: false,
+            about: String::new(),
+        };
+        host.call::<_, ()>("_initialize", 0, ());
+        host.store.data_mut().phase = Phase::Starting;
+        host.call::<_, ()>("proxy_on_context_create", ROOT, (ROOT, 0_u32));
+        let started = host.call::<_, u32>("proxy_on_vm_start", ROOT, (ROOT, 0_u32));
+        host.store.data_mut().phase = Phase::Configuring;
+        let length = u32::try_from(host.store.data().configuration.len()).unwrap();
+        let configured = host.call::<_, u32>("proxy_on_configure", ROOT, (ROOT, length));
+        host.store.data_mut().phase = Phase::Running;
+        host.configured = started.unwrap_or(1) != 0 && configured.unwrap_or(1) != 0 && host.trap.is_none();
+        host
+    }
+
+    /// Calls an export, then does what hostcalls left to be done. An export that is not there does nothing.
+    fn call<P: WasmParams, R: WasmResults>(&mut self, name: &str, context: u32, parameters: P) -> Option<R> {
+        if self.trap.is_some() {
+            return None;
+        }
+        let function = self.instance.get_func(&mut self.store, name)?;
+        let function = function.typed::<P, R>(&self.store).expect("the export has the ABI's signature");
+        let state = self.store.data_mut();
+        state.current = context;
+        state.effective = None;
+        let result = function.call(&mut self.store, parameters);
+        let state = self.store.data_mut();
+        state.current = 0;
+        state.effective = None;
+        match result {
+            Ok(result) => {
+                // `on_request_headers` settles its own outcome first: see there.
+                if name != "proxy_on_request_headers" {
+                    self.after_call();
+                }
+                Some(result)
+            }
+            Err(error) => {
+                self.trap = Some(format!("{name}: {error:?}"));
+                None
+            }
+        }
+    }
+
+    fn after_call(&mut self) {
+        for action in std::mem::take(&mut self.store.data_mut().actions) {
+            let (Action::Continue(id) | Action::Reply(id, _)) = &action;
+            let id = *id;
+            let state = self.store.data_mut();
+            let Some(stream) = state.streams.get_mut(&id) else { continue };
+            if !matches!(stream.outcome, Outcome::Paused) {
+                state
+                    .violations
+                    .push(format!("request {id} was decided twice: {:?}, {action:?}", stream.outcome));
+                continue;
+            }
+            stream.decided_at = Some(state.now);
+            match action {
+                Action::Continue(_) => stream.outcome = Outcome::Continued,
+                Action::Reply(_, reply) => {
+                    let count = u32::try_from(reply.headers.len() + 1).unwrap();
+                    stream.outcome = Outcome::Replied(reply);
+                    self.call::<_, u32>("proxy_on_response_headers", id, (id, count, 0_u32));
+                    self.close(StreamId(id));
+                }
+            }
+        }
+        self.take_up_callouts();
+    }
+
+    fn take_up_callouts(&mut self) {
+        while let Some(callout) = self.store.data().callouts.get(self.seen_callouts).cloned() {
+            self.seen_callouts += 1;
+            let reaction = (self.script)(&callout);
+            self.schedule(&callout, reaction);
+        }
+    }
+
+    fn schedule(&mut self, callout: &Callout, reaction: Option<Reaction>) {
+        let reaction = reaction.unwrap_or_else(|| Answer::Never.after(Duration::MAX));
+        let limit = if callout.timeout.is_zero() { Duration::MAX } else { callout.at + callout.timeout };
+        let due = self.now().checked_add(reaction.latency).unwrap_or(Duration::MAX);
+        let made_up = |status: &str, body: &str| {
+            let headers = [(":status", status), ("content-type", "text/plain")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
+            Some(Response { headers, body: body.as_bytes().to_vec() })
+        };
+        let timed_out = || made_up("504", "upstream request timeout");
+        let (due, response) = match reaction.answer {
+            Answer::Never => (limit, timed_out()),
+            Answer::Stalls => (limit, None),
+            _ if due >= limit => (limit, timed_out()),
+            Answer::Cut => (due, None),
+            Answer::Refused => {
+                (due, made_up("503", "upstream connect error or disconnect/reset before headers"))
+            }
+            Answer::Http { status, headers, body } => {
+                let status = (":status".to_owned(), status.to_string().into_bytes());
+                let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
+                (due, Some(Response { headers: std::iter::once(status).chain(headers).collect(), body }))
+            }
+        };
+        self.pending.insert(callout.token, Pending { due, response });
+    }
+
+    /// Answers a callout that the script left alone.
+    pub(crate) fn answer(&mut self, token: u32, reaction: impl Into<Reaction>) {
+        assert!(self.pending.contains_key(&token), "callout {token} is not waiting for an answer");
+        let callout = self.callouts()[usize::try_from(token).unwrap() - 1].clone();
+        self.schedule(&callout, Some(reaction.into()));
+    }
+
+    /// Another script from now on.
+    pub(crate) fn set_script(&mut self, script: Script) {
+        self.script = script;
+    }
+
+    /// Lets time pass; ticks, answers and timeouts happen when they are due.
+    pub(crate) fn advance(&mut self, by: Duration) {
+        let until = self.now() + by;
+        while self.step(until) {}
+        self.store.data_mut().now = until;
+    }
+
+    /// Lets time pass until something is so, and gives the time it took; at most `limit`.
+    pub(crate) fn advance_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        done: impl Fn(&Self) -> bool,
+    ) -> Duration {
+        let start = self.now();
+        while !done(self) {
+            assert!(
+                self.step(start + limit),
+                "{limit:?} later still not so: {what}\nlog: {:#?}\ncallouts: {:#?}",
+                self.log(),
+                self.callouts()
+            );
+        }
+        self.now() - start
+    }
+
+    /// The next thing that is due, unless it is due later than that. Nothing happens in a dead VM.
+    fn step(&mut self, until: Duration) -> bool {
+        let answer = self.pending.iter().min_by_key(|(token, pending)| (pending.due, **token));
+        let answer = answer.map(|(token, pending)| (pending.due, *token));
+        let tick = self.store.data().tick;
+        let answer_first = match (answer, tick) {
+            (Some((due, _)), Some(tick)) => due <= tick.next,
+            (answer, _) => answer.is_some(),
+        };
+        if let Some((due, token)) = answer.filter(|(due, _)| answer_first && *due <= until) {
+            let pending = self.pending.remove(&token).unwrap();
+            self.store.data_mut().now = due;
+            self.deliver(token, pending.response);
+            return true;
+        }
+        if let Some(tick) = tick.filter(|tick| !answer_first && tick.next <= until) {
+            self.store.data_mut().now = tick.next;
+            self.call::<_, ()>("proxy_on_tick", ROOT, ROOT);
+            let state = self.store.data_mut();
+            // Envoy starts the timer again after each tick, with whatever period holds then.
+            state.tick = state.tick.map(|tick| Tick { next: state.now + tick.period, ..tick });
+            return true;
+        }
+        false
+    }
+
+    fn deliver(&mut self, token: u32, response: Option<Response>) {
+        let length = |length: usize| u32::try_from(length).unwrap();
+        let headers = response.as_ref().map_or(0, |response| length(response.headers.len()));
+        let body = response.as_ref().map_or(0, |response| length(response.body.len()));
+        self.store.data_mut().response = response;
+        self.call::<_, ()>("proxy_on_http_call_response", ROOT, (ROOT, token, headers, body, 0_u32));
+        self.store.data_mut().response = None;
+    }
+
+    /// The virtual time, since 1970.
+    pub(crate) fn now(&self) -> Duration {
+        self.store.data().now
+    }
+
+    /// All callouts so far, in the order of their tokens.
+    pub(crate) fn callouts(&self) -> &[Callout] {
+        &self.store.data().callouts
+    }
+
+    /// The callouts that were refused at once.
+    pub(crate) fn refused_callouts(&self) -> &[Callout] {
+        &self.store.data().refused_callouts
+    }
+
+    /// Everything that was logged.
+    pub(crate) fn log(&self) -> &[LogLine] {
+        &self.store.data().log
+    }
+
+    /// How often `verify_signature` was called.
+    pub(crate) fn verify_calls(&self) -> usize {
+        self.store.data().verify_calls
+    }
+
+    /// The value of a metric, if it was defined.
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
+        self.store.data().metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// The names of all metrics.
+    pub(crate) fn metric_names(&self) -> Vec<&str> {
+        self.store.data().metrics.iter().map(|metric| metric.name.as_str()).collect()
+    }
+
+    /// The size of the module's memory, which never shrinks.
+    pub(crate) fn memory_bytes(&mut self) -> usize {
+        let memory = self.instance.get_memory(&mut self.store, "memory").unwrap();
+        memory.data_size(&self.store)
+    }
+
+    /// The period of the root's timer, if it runs.
+    pub(crate) fn tick_period(&self) -> Option<Duration> {
+        self.store.data().tick.map(|tick| tick.period)
+    }
+
+    /// A cluster that the proxy does not know (any more).
+    pub(crate) fn remove_cluster(&mut self, name: &str) {
+        self.store.data_mut().clusters.remove(name);
+    }
+
+    /// A cluster that the proxy knows (again).
+    pub(crate) fn add_cluster(&mut self, name: &str) {
+        self.store.data_mut().clusters.insert(name.to_owned());
+    }
+
+    /// Whether a cluster has an endpoint.
+    pub(crate) fn set_endpoint(&mut self, cluster: &str, there: bool) {
+        let without = &mut self.store.data_mut().clusters_without_endpoint;
+        if there {
+            without.remove(cluster);
+        } else {
+            without.insert(cluster.to_owned());
+        }
+    }
+}
+
+/// The module under test, compiled once for all tests of this process.
+pub(crate) fn module() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        let path = std::env::var_os("VALIDATE_JWT_WASM").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist/validate_jwt.wasm"),
+            PathBuf::from,
+        );
+        let bytes = fs::read(&path).unwrap_or_else(|error| {
+            panic!("{}: {error}. These tests run the built module: `make wasm` builds it.", path.display())
+        });
+        Module::new(&Engine::default(), bytes).expect("the built module is valid WebAssembly")
+    })
+}

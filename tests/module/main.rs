@@ -1,0 +1,29 @@
+//! The built module in a proxy-wasm host, with virtual time and scripted callouts.
+//!
+//! Black box: nothing here knows the filter's code. What the host does is what Envoy does, where a filter can tell;
+//! see `host`. Every test ends with the same checks (see `host::verdict`): no trap, nothing dispatched from a
+//! request's callback, and no token, signature or key in a log line or in an answer.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::missing_panics_doc,
+    reason = "this is a test: a surprise must stop it, and clippy knows only functions marked #[test]"
+)]
+
+mod answers;
+mod bad_answers;
+mod configurations;
+mod first_fetch;
+mod host;
+mod host_signature;
+mod hostile;
+mod issuers;
+mod limits;
+mod provider;
+mod refresh;
+mod times;
+mod unknown_kid;
