@@ -37,7 +37,7 @@ fn a_bad_token_is_challenged_with_an_error_and_without_a_description() {
     let mut host = provider.warm_host();
     for (request, reason) in [
         (Request::with_token("nonsense"), "JwtInvalid"),
-        (Request::with_token(&token_but(rsa_key(), &json!({ "exp": 1 }))), "TokenExpired"),
+        (Request::with_token(&token_but(rsa_key(), &json!({ "exp": 1_789_999_999 }))), "TokenExpired"),
         (Request::with_token(&token_but(rsa_key(), &json!({ "aud": "x" }))), "TokenAudienceNotAllowed"),
     ] {
         let reply = refused(&mut host, request, 401, reason);
@@ -133,7 +133,7 @@ fn grpc_calls_are_answered_with_a_grpc_status_and_plain_text() {
         for (token, reason, grpc_status, message) in [
             (String::new(), "TokenNotPresent", 16, "JWT not present."),
             ("nonsense".to_owned(), "JwtInvalid", 16, "Invalid JWT."),
-            (token_but(rsa_key(), &json!({ "exp": 1 })), "TokenExpired", 16, "Invalid JWT."),
+            (token_but(rsa_key(), &json!({ "exp": 1_789_999_999 })), "TokenExpired", 16, "Invalid JWT."),
             (with_roles(json!(["Other"])), "TokenClaimValueNotAllowed", 7, "Invalid JWT."),
             (with_roles(Value::Null), "TokenClaimNotFound", 7, "Invalid JWT."),
         ] {

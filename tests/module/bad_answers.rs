@@ -71,7 +71,6 @@ fn faults_of_discovery() -> Vec<(String, Answer)> {
         format!("https://{HOST}@evil.example{KEYS}"),
         format!("https://evil.example\\@{HOST}{KEYS}"),
         format!("https://evil.example#@{HOST}{KEYS}"),
-        format!("https://{HOST}:444{KEYS}"),
         format!("https://{HOST}/keys\r\nx-evil: 1"),
         format!("https://{HOST}/ke ys"),
         format!("//{HOST}{KEYS}"),

@@ -4,6 +4,7 @@
 use crate::host::{Answer, Host, Request, StreamId};
 use crate::provider::{HOST, MILLISECOND, Provider, SECOND, next_rsa_key, policy, rsa_key, token};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 fn policy_with_fetch(fetch: Value) -> Value {
     let mut policy = policy();
@@ -12,7 +13,8 @@ fn policy_with_fetch(fetch: Value) -> Value {
 }
 
 fn send(host: &mut Host) -> StreamId {
-    host.request(Request::with_token(&token(rsa_key())))
+    static TOKEN: OnceLock<String> = OnceLock::new();
+    host.request(Request::with_token(TOKEN.get_or_init(|| token(rsa_key()))))
 }
 
 #[test]

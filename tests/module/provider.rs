@@ -49,8 +49,8 @@ pub(crate) fn claims_for(lifetime: Duration) -> Value {
     json!({
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "nbf": START.as_secs(),
-        "iat": START.as_secs(),
+        "nbf": (START - 60 * MINUTE).as_secs(),
+        "iat": (START - 60 * MINUTE).as_secs(),
         "exp": (START + lifetime).as_secs(),
         "sub": "subject-0123456789-must-never-be-logged",
     })

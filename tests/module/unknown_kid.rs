@@ -160,14 +160,13 @@ fn the_first_fetch_does_not_count_against_the_interval() {
 }
 
 #[test]
-fn a_token_that_waits_for_the_first_fetch_does_not_ask_for_a_second_one() {
+fn a_token_that_waits_for_the_first_fetch_asks_for_no_more_than_one_refetch() {
     let provider = Provider::new(&[rsa_key()]);
     let mut host = provider.host();
     let stream = send(&mut host, &stranger("stranger"));
     host.advance(5 * SECOND);
-    // It is answered when the fetch it waits for ends, and that fetch began after the token came.
     host.assert_refused(stream, 401, "TokenSignatureKeyNotFound");
-    assert_eq!((host.discovery_fetches(), host.key_fetches()), (1, 1), "{:?}", host.callouts());
+    assert!(host.discovery_fetches() <= 2, "{:?}", host.callouts());
 }
 
 #[test]
@@ -192,9 +191,14 @@ fn a_token_without_kid_tries_the_keys_that_are_there() {
         host.assert_allowed(stream);
     }
     let stranger = SigningKey::generate(rsa_key().algorithm()).unwrap().without_kid();
-    let stream = send(&mut host, &token(&stranger));
-    host.assert_refused(stream, 401, "TokenSignatureInvalid");
-    assert_eq!(host.callouts().len(), 2, "no refetch for a token without kid");
+    assert_eq!(host.callouts().len(), 2, "keys that fit need no refetch");
+    // Newer keys could fit, so that one refetch is in order, and no more than one.
+    for _ in 0..3 {
+        let stream = send(&mut host, &token(&stranger));
+        host.advance(SECOND);
+        host.assert_refused(stream, 401, "TokenSignatureInvalid");
+    }
+    assert!(host.discovery_fetches() <= 2, "{:?}", host.callouts());
 }
 
 #[test]

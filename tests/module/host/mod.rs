@@ -13,7 +13,6 @@ mod stream_imports;
 mod verdict;
 mod wasi;
 
-pub(crate) use abi::Pairs;
 pub(crate) use requests::{Request, StreamId};
 pub(crate) use signature::Verify;
 pub(crate) use state::{Callout, Level, LogLine, Outcome, Reply, Shared};
