@@ -16,6 +16,7 @@ mod support;
 
 mod bad_configuration;
 mod hostile_requests;
+mod inline_keys;
 mod log;
 mod provider_faults;
 mod real_provider;

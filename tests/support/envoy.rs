@@ -309,6 +309,6 @@ fn statistics(admin: SocketAddr, filter: &str) -> BTreeMap<String, u64> {
 fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("[main]")).collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.contains("[info][main]")).collect();
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
