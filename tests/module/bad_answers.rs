@@ -43,6 +43,7 @@ fn faults_of_any_answer(good: &Value) -> Vec<(String, Answer)> {
         ("connection refused", Answer::Refused),
         ("no answer", Answer::Never),
         ("no end", Answer::Stalls),
+        ("lost by the host", Answer::Lost),
     ];
     faults.map(|(name, answer)| (name.to_owned(), answer)).into()
 }
@@ -101,6 +102,8 @@ fn faults_of_keys() -> Vec<(String, Answer)> {
     no_modulus.as_object_mut().unwrap().remove("n");
     let mut bad_modulus = rsa_key().jwk();
     bad_modulus["n"] = json!("!!!");
+    let mut exponent = rsa_key().jwk();
+    exponent["e"] = json!("AQ");
     let symmetric =
         json!({ "kty": "oct", "kid": "rsa-1", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" });
     for (name, set) in [
@@ -114,6 +117,7 @@ fn faults_of_keys() -> Vec<(String, Answer)> {
         ("a symmetric key only", json!({ "keys": [symmetric] })),
         ("no modulus", json!({ "keys": [no_modulus] })),
         ("a bad modulus", json!({ "keys": [bad_modulus] })),
+        ("an exponent of 1", json!({ "keys": [exponent] })),
         ("a kind of key that nobody knows", json!({ "keys": [{ "kty": "XYZ", "kid": "rsa-1" }] })),
     ] {
         faults.push((name.to_owned(), Answer::json(set.to_string())));
@@ -121,9 +125,11 @@ fn faults_of_keys() -> Vec<(String, Answer)> {
     faults
 }
 
-/// Every fault: its name, and how to bring it about.
-fn all_faults() -> Vec<(String, Box<dyn Fn(&Provider)>)> {
-    let mut faults: Vec<(String, Box<dyn Fn(&Provider)>)> = Vec::new();
+/// A name, and how to bring it about.
+type Fault = (String, Box<dyn Fn(&Provider)>);
+
+fn all_faults() -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
     for (name, answer) in faults_of_discovery() {
         let break_it = move |provider: &Provider| provider.break_discovery(answer.clone());
         faults.push((format!("discovery: {name}"), Box::new(break_it)));
@@ -187,6 +193,23 @@ fn later_none_of_them_replaces_a_good_key() {
         let stream = host.request(Request::with_token(&token(next_rsa_key())));
         host.assert_allowed(stream);
     }
+}
+
+#[test]
+fn an_answer_that_comes_when_nobody_waits_for_it_any_more_changes_nothing() {
+    let provider = Provider::new(&[rsa_key()]);
+    provider.break_discovery(Answer::Lost);
+    let mut host = provider.host();
+    host.advance_until("the second attempt", 20 * SECOND, |host| host.discovery_fetches() == 2);
+    let lost = host.callouts()[0].token;
+    provider.heal();
+    host.advance(MINUTE);
+    let before = host.callouts().len();
+    host.answer(lost, Answer::json(r#"{"issuer":"https://evil.example","jwks_uri":"https://evil.example"}"#));
+    host.advance(MINUTE);
+    assert_eq!(host.callouts().len(), before);
+    let stream = host.request(Request::with_token(&token(rsa_key())));
+    host.assert_allowed(stream);
 }
 
 #[test]

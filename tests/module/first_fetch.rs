@@ -111,6 +111,26 @@ fn one_fetch_answers_all_who_wait() {
 }
 
 #[test]
+fn a_rush_of_requests_does_not_hold_up_the_fetch() {
+    // Envoy starts the timer anew whenever its period is set: who sets it for each request, several in a
+    // millisecond, never sees it run out.
+    let provider = Provider::new(&[rsa_key()]);
+    let mut host = provider.host();
+    let good = token(rsa_key());
+    let mut streams = Vec::new();
+    for _ in 0..400 {
+        streams.push(host.request(Request::with_token(&good)));
+        host.advance(MILLISECOND / 2);
+    }
+    let fetched = host.callouts().first().map(|callout| callout.at - crate::host::START);
+    assert!(fetched.is_some_and(|after| after <= 20 * MILLISECOND), "the fetch began after {fetched:?}");
+    host.advance(SECOND);
+    for stream in streams {
+        host.assert_allowed(stream);
+    }
+}
+
+#[test]
 fn a_client_that_leaves_is_forgotten_and_the_others_are_served() {
     let provider = Provider::new(&[rsa_key()]);
     provider.set_latency(SECOND);

@@ -114,7 +114,7 @@ fn the_size_of_answers_is_bounded_to_the_byte() {
             let mut keys = provider.key_set().to_string();
             keys.push_str(&" ".repeat(size - keys.len()));
             provider.break_keys(Answer::json(keys));
-            let fetch = configured.map_or(json!({}), |bytes| json!({ "max-response-bytes": bytes }));
+            let fetch = configured.map_or_else(|| json!({}), |bytes| json!({ "max-response-bytes": bytes }));
             let mut host = provider.host_with(&policy_with_fetch(fetch));
             let stream = send(&mut host);
             host.about = format!("{size} bytes with a limit of {limit}");

@@ -9,8 +9,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
-    clippy::missing_panics_doc,
+    clippy::unchecked_time_subtraction,
     reason = "this is a test: a surprise must stop it, and clippy knows only functions marked #[test]"
 )]
 

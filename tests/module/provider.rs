@@ -22,7 +22,7 @@ pub(crate) const AUDIENCE: &str = "api://orders";
 /// One second, for arithmetic that reads well.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// One minute.
-pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_mins(1);
 /// One millisecond.
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -183,7 +183,7 @@ impl Provider {
         self.0.borrow_mut().latency = latency;
     }
 
-    fn serve(&self, callout: &Callout) -> Option<Reaction> {
+    fn serve(&self, callout: &Callout) -> Reaction {
         let inner = self.0.borrow();
         let answer = match callout.header(":path").as_str() {
             DISCOVERY => {
@@ -195,13 +195,13 @@ impl Provider {
             }
             _ => Answer::http(404, "text/plain", "not found"),
         };
-        Some(answer.after(inner.latency))
+        answer.after(inner.latency)
     }
 
     /// A script that answers callouts with what this provider serves.
     pub(crate) fn script(&self) -> Script {
         let provider = self.clone();
-        Box::new(move |callout| provider.serve(callout))
+        Box::new(move |callout| Some(provider.serve(callout)))
     }
 
     /// What a host needs to run a policy against this provider.

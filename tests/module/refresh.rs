@@ -1,11 +1,13 @@
 //! What happens to the keys as time goes by: refresh, backoff, staleness, recovery.
 
 use crate::host::{Answer, Host, Request, StreamId};
-use crate::provider::{MILLISECOND, MINUTE, Provider, SECOND, next_rsa_key, policy, rsa_key, token};
+use crate::provider::{
+    MILLISECOND, MINUTE, Provider, SECOND, next_rsa_key, policy, rsa_key, token, token_but,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn policy_with_fetch(fetch: Value) -> Value {
     let mut policy = policy();
@@ -194,6 +196,36 @@ fn the_default_is_a_day() {
     let stream = send(&mut host);
     host.advance(10 * SECOND);
     host.assert_refused(stream, 503, "DiscoveryUnavailable");
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stop_the_retries() {
+    let provider = Provider::new(&[rsa_key()]);
+    provider.break_discovery(Answer::Refused);
+    let mut host = provider.host();
+    host.advance(5 * SECOND);
+    host.set_clock_back(2 * HOUR);
+    provider.heal();
+    host.advance(MINUTE);
+    let good = token_but(rsa_key(), &json!({ "nbf": null }));
+    let stream = host.request(Request::with_token(&good));
+    host.assert_allowed(stream);
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_hide_new_keys() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut host = provider.warm_host();
+    let stranger = host.request(Request::with_token(&token(&rsa_key().clone().with_kid("stranger"))));
+    host.advance(SECOND);
+    host.assert_refused(stranger, 401, "TokenSignatureKeyNotFound");
+    host.set_clock_back(2 * HOUR);
+    provider.set_keys(&[next_rsa_key()]);
+    host.advance(MINUTE);
+    let good = token_but(next_rsa_key(), &json!({ "nbf": null }));
+    let stream = host.request(Request::with_token(&good));
+    host.advance(SECOND);
+    host.assert_allowed(stream);
 }
 
 #[test]

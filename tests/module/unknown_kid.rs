@@ -131,6 +131,26 @@ fn all_who_come_while_a_refetch_runs_join_it() {
 }
 
 #[test]
+fn a_rush_of_new_tokens_does_not_hold_up_the_refetch() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut host = provider.warm_host();
+    provider.set_keys(&[next_rsa_key()]);
+    let new = token(next_rsa_key());
+    let start = host.now();
+    let mut streams = Vec::new();
+    for _ in 0..400 {
+        streams.push(send(&mut host, &new));
+        host.advance(MILLISECOND / 2);
+    }
+    let refetched = host.callouts().get(2).map(|callout| callout.at - start);
+    assert!(refetched.is_some_and(|after| after <= 20 * MILLISECOND), "it began after {refetched:?}");
+    host.advance(SECOND);
+    for stream in streams {
+        host.assert_allowed(stream);
+    }
+}
+
+#[test]
 fn a_scheduled_refresh_does_not_count_against_the_interval() {
     let provider = Provider::new(&[rsa_key()]);
     let mut policy = policy();

@@ -64,7 +64,7 @@ fn logging_and_time(linker: &mut Linker<State>) -> Result<()> {
         Ok(Status::Ok.code())
     })?;
     linker.func_wrap("env", "proxy_get_current_time_nanoseconds", |mut caller: Host<'_>, result: u32| {
-        let now = u64::try_from(caller.data().now.as_nanos())?;
+        let now = caller.data().time_of_day();
         write(&mut caller, result, &now.to_le_bytes())?;
         Ok(Status::Ok.code())
     })?;

@@ -43,6 +43,8 @@ pub(crate) enum Answer {
     Cut,
     /// Nothing ever comes: Envoy makes up a 504 when the timeout ends.
     Never,
+    /// The host itself loses the callout: not even its timeout is told.
+    Lost,
     /// Headers come, the body never ends: when the timeout ends the module sees no headers at all.
     Stalls,
 }
@@ -157,6 +159,7 @@ impl Host {
         }
         let state = State {
             now: START,
+            set_back: Duration::ZERO,
             random: setup.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
             phase: Phase::Initializing,
             current: 0,
@@ -272,9 +275,9 @@ impl Host {
     }
 
     fn schedule(&mut self, callout: &Callout, reaction: Option<Reaction>) {
-        let reaction = reaction.unwrap_or_else(|| Answer::Never.after(Duration::MAX));
+        let reaction = reaction.unwrap_or_else(|| Answer::Never.into());
         let limit = if callout.timeout.is_zero() { Duration::MAX } else { callout.at + callout.timeout };
-        let due = self.now().checked_add(reaction.latency).unwrap_or(Duration::MAX);
+        let due = self.now().saturating_add(reaction.latency);
         let made_up = |status: &str, body: &str| {
             let headers = [(":status", status), ("content-type", "text/plain")];
             let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
@@ -282,6 +285,7 @@ impl Host {
         };
         let timed_out = || made_up("504", "upstream request timeout");
         let (due, response) = match reaction.answer {
+            Answer::Lost => (Duration::MAX, None),
             Answer::Never => (limit, timed_out()),
             Answer::Stalls => (limit, None),
             _ if due >= limit => (limit, timed_out()),
@@ -298,7 +302,7 @@ impl Host {
         self.pending.insert(callout.token, Pending { due, response });
     }
 
-    /// Answers a callout that the script left alone.
+    /// Answers a callout that waits for its timeout, or was lost.
     pub(crate) fn answer(&mut self, token: u32, reaction: impl Into<Reaction>) {
         assert!(self.pending.contains_key(&token), "callout {token} is not waiting for an answer");
         let callout = self.callouts()[usize::try_from(token).unwrap() - 1].clone();
@@ -374,6 +378,11 @@ impl Host {
     /// The virtual time, since 1970.
     pub(crate) fn now(&self) -> Duration {
         self.store.data().now
+    }
+
+    /// Somebody sets the clock back, as when it ran ahead before it was synchronized.
+    pub(crate) fn set_clock_back(&mut self, by: Duration) {
+        self.store.data_mut().set_back += by;
     }
 
     /// All callouts so far, in the order of their tokens.

@@ -1,4 +1,4 @@
-//! Envoy's foreign function `verify_signature`, in three characters.
+//! Envoy's foreign function `verify_signature`, in five characters.
 
 use super::abi::Status;
 use rsa::pkcs8::DecodePublicKey as _;
@@ -15,6 +15,10 @@ pub(crate) enum Verify {
     Correct,
     /// It finds every signature good.
     Lying,
+    /// It is forbidden, as by a capability restriction.
+    Denied,
+    /// It answers with something else than its result message.
+    Garbled,
 }
 
 /// Serialized arguments in, serialized result out.
@@ -22,6 +26,8 @@ pub(crate) fn call(verify: Verify, arguments: &[u8]) -> Result<Vec<u8>, Status> 
     match verify {
         Verify::Absent => Err(Status::NotFound),
         Verify::Lying => Ok(result(true)),
+        Verify::Denied => Err(Status::InternalFailure),
+        Verify::Garbled => Ok(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01true".to_vec()),
         Verify::Correct => {
             let arguments = Arguments::parse(arguments).ok_or(Status::BadArgument)?;
             Ok(result(arguments.verify().unwrap_or(false)))

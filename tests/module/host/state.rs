@@ -180,6 +180,8 @@ pub(crate) type Shared = Rc<RefCell<SharedMap>>;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) now: Duration,
+    /// How far the time of day was set back; time itself only goes forward.
+    pub(crate) set_back: Duration,
     pub(crate) random: u64,
     pub(crate) phase: Phase,
     /// The context whose callback runs.
@@ -211,6 +213,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// The time of day in nanoseconds since 1970, as the module is told it.
+    pub(crate) fn time_of_day(&self) -> u64 {
+        u64::try_from((self.now - self.set_back).as_nanos()).unwrap()
+    }
+
     /// The context that a hostcall acts on.
     pub(crate) fn acting(&self) -> u32 {
         self.effective.unwrap_or(self.current)

@@ -21,11 +21,12 @@ pub(crate) fn add(linker: &mut Linker<State>) -> Result<()> {
         MODULE,
         "clock_time_get",
         |mut caller: Host<'_>, clock: u32, _precision: u64, result: u32| {
-            // 0 is the time of day, 1 the monotonic clock: here one and the same.
-            if clock > 1 {
-                return Ok(INVALID);
-            }
-            let now = u64::try_from(caller.data().now.as_nanos())?;
+            let now = match clock {
+                0 => caller.data().time_of_day(),
+                // The monotonic clock.
+                1 => u64::try_from(caller.data().now.as_nanos())?,
+                _ => return Ok(INVALID),
+            };
             write(&mut caller, result, &now.to_le_bytes())?;
             Ok(SUCCESS)
         },
