@@ -30,6 +30,9 @@ struct Plugin {
     max_response_bytes: usize,
     /// The phases of the requests that wait, by their context ids: the root changes them when it wakes a request.
     waiting: RefCell<BTreeMap<u32, Rc<Cell<Phase>>>>,
+    /// Whether the root's timer runs out within a millisecond anyway. To set it again would put it off, and with requests
+    /// close upon each other, for good.
+    is_summoned: Cell<bool>,
     log: RefCell<LogBudget>,
     metrics: Metrics,
 }

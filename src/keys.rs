@@ -123,6 +123,29 @@ pub struct KeyStore {
     providers: Vec<Provider>,
     waiting: Vec<Waiting>,
     max_waiting: usize,
+    clock: SteadyClock,
+}
+
+/// Time that never goes back, made of a clock that may be set: intervals and ages are counted in it, so that a correction of
+/// the clock neither stops the fetches nor keeps a new key away.
+#[derive(Clone, Copy, Debug)]
+struct SteadyClock {
+    set: Timestamp,
+    steady: Timestamp,
+}
+
+impl SteadyClock {
+    /// The steady time when the clock shows `now`; while the clock is behind what it showed before, it stands.
+    fn read(self, now: Timestamp) -> Timestamp {
+        self.steady.after(now.since(self.set))
+    }
+
+    /// The same, and the clock goes on from `now`, even if that is back.
+    fn pass(&mut self, now: Timestamp) -> Timestamp {
+        let steady = self.read(now);
+        *self = Self { set: now, steady };
+        steady
+    }
 }
 
 #[derive(Debug)]
@@ -140,7 +163,13 @@ impl KeyStore {
             .enumerate()
             .filter_map(|(index, settings)| Some(Provider::new(ProviderId::new(index)?, settings, seed)))
             .collect();
-        Self { providers, waiting: Vec::new(), max_waiting }
+        let start = Timestamp::from_millis(0);
+        Self { providers, waiting: Vec::new(), max_waiting, clock: SteadyClock { set: start, steady: start } }
+    }
+
+    /// The store's own time when the clock shows `now`: what its providers are asked with. It never goes back.
+    pub fn time(&self, now: Timestamp) -> Timestamp {
+        self.clock.read(now)
     }
 
     /// The provider `id`.
@@ -160,6 +189,7 @@ impl KeyStore {
 
     /// Starts the fetches that are due, and gives up those that got no answer.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
+        let now = self.clock.pass(now);
         let ids: Vec<_> = self.providers.iter().map(Provider::id).collect();
         let mut actions = Vec::new();
         for id in ids {
@@ -178,6 +208,7 @@ impl KeyStore {
         response: Result<Response, FetchFault>,
         now: Timestamp,
     ) -> Vec<Action> {
+        let now = self.clock.pass(now);
         let id = fetch.provider;
         match self.provider_mut(id).and_then(|provider| provider.answer(fetch, response, now)) {
             Some(step) => self.act(step, id, now),
@@ -196,6 +227,7 @@ impl KeyStore {
         if self.waiting.len() >= self.max_waiting {
             return Err(Full);
         }
+        let now = self.clock.pass(now);
         if wish.for_unknown_key {
             for provider in
                 self.providers.iter_mut().filter(|provider| wish.providers.contains(provider.id()))
@@ -214,6 +246,7 @@ impl KeyStore {
 
     /// How long until [`Self::tick`] has something to do.
     pub fn until_next(&self, now: Timestamp) -> Option<Duration> {
+        let now = self.time(now);
         self.providers.iter().map(|provider| provider.next_event().since(now)).min()
     }
 

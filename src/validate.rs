@@ -109,8 +109,10 @@ fn decide(
     let algorithm = Algorithm::from_name(&token.header().algorithm_name)
         .filter(|algorithm| policy.algorithms.contains(*algorithm))
         .ok_or(Undecided::Refuse(Rejection::AlgorithmNotAllowed))?;
-    let vouchers = trust::select(policy, keys, token, attempt.now)?;
-    let search = Search { policy, verifier, token, algorithm, vouchers: &vouchers, attempt };
+    let now = keys.time(attempt.now);
+    let vouchers = trust::select(policy, keys, token, now)?;
+    let refetched = attempt.refetched;
+    let search = Search { policy, verifier, token, algorithm, vouchers: &vouchers, refetched, now };
     match search.by_key_id() {
         Some(verdict) => verdict,
         None => search.without_key_id(),
@@ -123,7 +125,9 @@ struct Search<'s, 't> {
     token: &'s UntrustedToken<'t>,
     algorithm: Algorithm,
     vouchers: &'s [Voucher<'s>],
-    attempt: Attempt<'s>,
+    refetched: ProviderSet,
+    /// The key store's time.
+    now: Timestamp,
 }
 
 /// A key, and with what it was published; nothing for an inline key.
@@ -179,7 +183,7 @@ impl<'s> Search<'s, '_> {
     /// Waits for keys that are under way, then for one refetch; after that, the token is refused, unless a provider could not
     /// be reached: then its keys might have decided otherwise.
     fn await_newer_keys(&self, rejection: Rejection) -> Undecided {
-        let now = self.attempt.now;
+        let now = self.now;
         let (mut pending, mut refetch, mut retry_after) =
             (ProviderSet::default(), ProviderSet::default(), None);
         for Voucher { provider, publication } in self.vouchers {
@@ -190,7 +194,7 @@ impl<'s> Search<'s, '_> {
                 }
                 Availability::Down { retry_after } => Some(retry_after),
                 Availability::Ready(_) => {
-                    if !self.attempt.refetched.contains(provider.id()) && provider.can_refetch(now) {
+                    if !self.refetched.contains(provider.id()) && provider.can_refetch(now) {
                         refetch.insert(provider.id());
                     }
                     provider.retry_after_failure(now)
@@ -209,7 +213,7 @@ impl<'s> Search<'s, '_> {
     /// Every key that may vouch for the token, inline keys first.
     fn candidates(&self) -> impl Iterator<Item = Candidate<'s>> {
         let published = self.vouchers.iter().flat_map(|Voucher { provider, publication }| {
-            let keys = match provider.availability(*publication, self.attempt.now) {
+            let keys = match provider.availability(*publication, self.now) {
                 Availability::Ready(set) => set.keys(),
                 Availability::Pending | Availability::Down { .. } => &[],
             };

@@ -53,6 +53,7 @@ impl Metrics {
 
     /// Shows how the providers are.
     pub(super) fn show_providers(&self, keys: &KeyStore, now: Timestamp) {
+        let now = keys.time(now);
         for provider in keys.providers() {
             let newest = provider.published().first();
             let usable = match provider.availability(newest, now) {

@@ -1,7 +1,7 @@
 //! The root context: takes the configuration, drives the keys, wakes the requests that wait for them.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     hash::{BuildHasher, Hasher, RandomState},
     rc::Rc,
@@ -29,8 +29,8 @@ use crate::{
 /// The timer's resolution: how soon a request that needs a fetch gets one.
 const SOON: Duration = Duration::from_millis(1);
 
-/// The longest time between two ticks.
-const LATER: Duration = Duration::from_mins(1);
+/// The longest time between two ticks: as much is lost when the clock is set back, and as old are the gauges.
+const LATER: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Which backend verifies is decided once for the VM, whatever the number of plugins in it.
@@ -108,6 +108,7 @@ impl Root {
             timeout: configuration.timeout,
             max_response_bytes: configuration.max_response_bytes,
             waiting: RefCell::default(),
+            is_summoned: Cell::new(providers > 0),
             log: RefCell::new(LogBudget::new()),
             metrics: Metrics::new(&host::plugin_name().unwrap_or_else(|| "unnamed".to_owned())),
         }));
@@ -138,14 +139,18 @@ impl Root {
         }
         let now = host::now();
         plugin.metrics.show_providers(&plugin.keys.borrow(), now);
-        let next = plugin.keys.borrow().until_next(now);
-        host::set_tick_period(next.map_or(Duration::ZERO, |next| next.clamp(SOON, LATER)));
+        let next =
+            plugin.keys.borrow().until_next(now).map_or(Duration::ZERO, |next| next.clamp(SOON, LATER));
+        plugin.is_summoned.set(next == SOON);
+        host::set_tick_period(next);
     }
 }
 
 /// Has the root's timer run out at once: a fetch is due that only the root may send.
-pub(super) fn summon() {
-    host::set_tick_period(SOON);
+pub(super) fn summon(plugin: &Plugin) {
+    if !plugin.is_summoned.replace(true) {
+        host::set_tick_period(SOON);
+    }
 }
 
 fn choose_verifier() -> Verifier {

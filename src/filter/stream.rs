@@ -142,7 +142,7 @@ fn park(
     })?;
     phase.set(Phase::Waiting);
     plugin.waiting.borrow_mut().insert(id, Rc::clone(phase));
-    root::summon();
+    root::summon(plugin);
     Ok(())
 }
 
