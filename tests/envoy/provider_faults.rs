@@ -1,98 +1,19 @@
 //! The identity provider is down, slow or lying: 503 while there are no keys, service as long as there are, and
 //! recovery without a restart.
 
+mod faults;
+
+use self::faults::{ELSEWHERE, FAULTS, FETCH_TIMEOUT, Fault, OTHER_ISSUER};
 use crate::support::authority::Authority;
 use crate::support::bootstrap::Setup;
-use crate::support::claims::{in_force, with, without};
+use crate::support::claims::in_force;
 use crate::support::deadline::wait_until;
 use crate::support::envoy::Envoy;
 use crate::support::http_client::Request;
-use crate::support::http_server::Delivery;
 use crate::support::identity_provider::{Answer, IdentityProvider};
 use crate::support::verdict::{Case, Refusal};
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::time::Duration;
-
-const FETCH_TIMEOUT: &str = "1s";
-const LONGER_THAN_THE_TIMEOUT: Duration = Duration::from_millis(2500);
-/// Ten megabytes, forty times what the filter reads.
-const FAR_TOO_LONG: usize = 10_000_000;
-/// A host that no policy names and no cluster serves.
-const ELSEWHERE: &str = "elsewhere.example";
-
-/// Something that a provider answers and that is of no use.
-struct Fault {
-    name: &'static str,
-    /// What it answers for its configuration, and for its keys; `None` is the truth.
-    configuration: Option<Answer>,
-    keys: Option<Answer>,
-}
-
-impl Fault {
-    fn set(&self, provider: &IdentityProvider, authority: &Authority) {
-        authority.publish(provider);
-        if let Some(answer) = &self.configuration {
-            provider.set(&authority.host, &authority.configuration_path, answer.clone());
-        }
-        if let Some(answer) = &self.keys {
-            provider.set(&authority.keys_host, &authority.keys_path, answer.clone());
-        }
-    }
-
-    /// How often it has been asked at the place that the fault is about.
-    fn calls(&self, provider: &IdentityProvider, authority: &Authority) -> usize {
-        let calls = match &self.keys {
-            Some(_) => provider.calls(&authority.keys_host, &authority.keys_path),
-            None => provider.calls(&authority.host, &authority.configuration_path),
-        };
-        calls.len()
-    }
-}
-
-/// As [`faults`], and an answer that is well-formed but would turn every token away.
-fn faults_of_later(authority: &Authority) -> Vec<Fault> {
-    let other = with(&authority.configuration(), "issuer", json!("https://somebody-else.example"));
-    let other = Fault { name: "other-issuer", configuration: Some(Answer::json(&other)), keys: None };
-    faults(authority).into_iter().chain([other]).collect()
-}
-
-fn faults(authority: &Authority) -> Vec<Fault> {
-    let configuration = |name, answer| Fault { name, configuration: Some(answer), keys: None };
-    let keys = |name, answer| Fault { name, configuration: None, keys: Some(answer) };
-    let html = || Answer::new(200, "text/html", "<!doctype html><title>Sign in</title>");
-    let truth = Answer::json(&authority.configuration());
-    let key_set = Answer::json(&authority.key_set());
-    let moved = |path: &str| {
-        Answer::new(302, "text/plain", "").header("location", format!("https://{}{path}", authority.host))
-    };
-    let pointing_to = |keys: &str| Answer::json(&json!({ "issuer": authority.issuer, "jwks_uri": keys }));
-    let bloated = json!({ "keys": authority.key_set()["keys"], "padding": "x".repeat(FAR_TOO_LONG) });
-    vec![
-        configuration("html", html()),
-        configuration("redirect", moved("/other")),
-        configuration("not-found", Answer::new(404, "application/json", "{}")),
-        configuration("error", Answer::new(500, "application/json", authority.configuration().to_string())),
-        configuration("hang-up", Answer::hang_up()),
-        configuration("truncated", truth.clone().delivered(Delivery::Half)),
-        configuration("slow", truth.clone().after(LONGER_THAN_THE_TIMEOUT)),
-        configuration("trickle", truth.delivered(Delivery::Trickle(Duration::from_millis(100)))),
-        configuration("array", Answer::json(&json!([authority.configuration()]))),
-        configuration("no-issuer", Answer::json(&without(&authority.configuration(), "issuer"))),
-        configuration("keys-elsewhere", pointing_to(&format!("https://{ELSEWHERE}/keys"))),
-        configuration("keys-in-the-clear", pointing_to(&format!("http://{}/keys", authority.host))),
-        keys("keys-html", html()),
-        keys("keys-redirect", moved("/other")),
-        keys("keys-empty", Answer::json(&json!({ "keys": [] }))),
-        keys(
-            "keys-unusable",
-            Answer::json(&json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }, 5] })),
-        ),
-        keys("keys-bloated", Answer::json(&bloated)),
-        keys("keys-truncated", key_set.clone().delivered(Delivery::Half)),
-        keys("keys-slow", key_set.after(LONGER_THAN_THE_TIMEOUT)),
-    ]
-}
 
 /// The policy for one provider; each has its own, so that each fault has its own backoff.
 fn policy(authority: &Authority, cluster: &str, fetch: &Value) -> Value {
@@ -102,7 +23,8 @@ fn policy(authority: &Authority, cluster: &str, fetch: &Value) -> Value {
             "openid-config": [{ "url": authority.configuration_url() }],
             "audiences": ["api"],
         },
-        "clusters": { authority.host.as_str(): cluster },
+        // It serves the hosts of configured URLs, and no other that a document names.
+        "default-cluster": cluster,
         "fetch": fetch,
     })
 }
@@ -120,10 +42,8 @@ fn without_keys_the_answer_is_503_until_the_provider_recovers() {
     let provider = IdentityProvider::start();
     let mut setup = Setup::new().cluster("provider", provider.address()).empty_cluster("empty");
     let mut authorities = Vec::new();
-    let template = Authority::plain("template.example");
-    for index in 0..faults(&template).len() {
-        let authority = Authority::plain(&format!("fault-{index}.example"));
-        let fault = &faults(&authority)[index];
+    for fault in FAULTS {
+        let authority = Authority::plain(&format!("{}.example", fault.name));
         fault.set(&provider, &authority);
         let policy = policy(&authority, "provider", &json!({ "timeout": FETCH_TIMEOUT }));
         setup = setup.listener(fault.name, policy);
@@ -187,10 +107,9 @@ fn with_keys_there_is_service_whatever_the_provider_does() {
     let mut setup = Setup::new().cluster("provider", provider.address());
     let fetch = json!({ "timeout": FETCH_TIMEOUT, "refresh-interval": "1s", "unknown-kid-interval": "1s" });
     let mut endangered = Vec::new();
-    for index in 0..faults_of_later(&Authority::plain("template.example")).len() {
-        let authority = Authority::plain(&format!("later-{index}.example"));
+    for fault in FAULTS.into_iter().chain([OTHER_ISSUER]) {
+        let authority = Authority::plain(&format!("{}.example", fault.name));
         authority.publish(&provider);
-        let fault = faults_of_later(&authority).swap_remove(index);
         setup = setup.listener(fault.name, policy(&authority, "provider", &fetch));
         let before = token(&authority);
         endangered.push((fault, authority, before));
@@ -250,9 +169,7 @@ fn a_key_that_nobody_could_fetch_yet_does_not_pass() {
 fn a_configuration_that_names_another_issuer_lets_nobody_in() {
     let provider = IdentityProvider::start();
     let authority = Authority::plain("named.example");
-    authority.publish(&provider);
-    let other = with(&authority.configuration(), "issuer", json!("https://somebody-else.example"));
-    provider.set(&authority.host, &authority.configuration_path, Answer::json(&other));
+    OTHER_ISSUER.set(&provider, &authority);
     let policy = policy(&authority, "provider", &json!({ "refresh-interval": "1s" }));
     let envoy = Envoy::start(&Setup::new().cluster("provider", provider.address()).listener("api", policy));
     envoy.refuses("api", bearer(&authority), Refusal::of("TokenIssuerNotAllowed"));
