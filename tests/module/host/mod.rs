@@ -5,6 +5,7 @@
 //! is no context any more; setting the tick period starts the timer anew.
 
 mod abi;
+mod callouts;
 mod imports;
 mod requests;
 mod signature;
@@ -13,11 +14,13 @@ mod stream_imports;
 mod verdict;
 mod wasi;
 
+pub(crate) use callouts::{Answer, Reaction, Script};
 pub(crate) use requests::{Request, StreamId};
 pub(crate) use signature::Verify;
 pub(crate) use state::{Callout, Level, LogLine, Outcome, Reply, Shared};
 
-use state::{Action, Phase, ROOT, Response, State, Tick};
+use callouts::Pending;
+use state::{Action, Phase, ROOT, State, Tick};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -28,68 +31,6 @@ use wasmtime::{Engine, Instance, Module, Store, WasmParams, WasmResults};
 
 /// When the virtual time of every test begins: 2026-09-21 14:13:20 UTC.
 pub(crate) const START: Duration = Duration::from_secs(1_790_000_000);
-
-/// How long a callout takes that nobody said anything about.
-const LATENCY: Duration = Duration::from_millis(20);
-
-/// What comes back to a callout.
-#[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    /// An answer with status, headers and body.
-    Http { status: u32, headers: Vec<(&'static str, String)>, body: Vec<u8> },
-    /// Nobody listens: Envoy makes up a 503.
-    Refused,
-    /// The connection broke, or the answer was too large, after its headers: the module sees no headers at all.
-    Cut,
-    /// Nothing ever comes: Envoy makes up a 504 when the timeout ends.
-    Never,
-    /// The host itself loses the callout: not even its timeout is told.
-    Lost,
-    /// Headers come, the body never ends: when the timeout ends the module sees no headers at all.
-    Stalls,
-}
-
-impl Answer {
-    /// 200 with a JSON body.
-    pub(crate) fn json(body: impl AsRef<[u8]>) -> Self {
-        Self::http(200, "application/json", body)
-    }
-
-    /// An answer of that status and type.
-    pub(crate) fn http(status: u32, content_type: &str, body: impl AsRef<[u8]>) -> Self {
-        let headers = vec![("content-type", content_type.to_owned())];
-        Self::Http { status, headers, body: body.as_ref().to_vec() }
-    }
-
-    /// The same with one header more.
-    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
-        if let Self::Http { headers, .. } = &mut self {
-            headers.push((name, value.to_owned()));
-        }
-        self
-    }
-
-    /// The answer after this time instead of the usual one.
-    pub(crate) fn after(self, latency: Duration) -> Reaction {
-        Reaction { answer: self, latency }
-    }
-}
-
-/// An answer and when it comes.
-#[derive(Clone, Debug)]
-pub(crate) struct Reaction {
-    pub(crate) answer: Answer,
-    pub(crate) latency: Duration,
-}
-
-impl From<Answer> for Reaction {
-    fn from(answer: Answer) -> Self {
-        answer.after(LATENCY)
-    }
-}
-
-/// Answers callouts; `None` leaves a callout to the test, or to its timeout.
-pub(crate) type Script = Box<dyn FnMut(&Callout) -> Option<Reaction>>;
 
 /// What a host is started with.
 pub(crate) struct Setup {
@@ -116,12 +57,6 @@ impl Setup {
             secrets: Vec::new(),
         }
     }
-}
-
-struct Pending {
-    due: Duration,
-    /// `None`: the module sees a failure without headers.
-    response: Option<Response>,
 }
 
 /// See the module.
@@ -266,54 +201,6 @@ impl Host {
         self.take_up_callouts();
     }
 
-    fn take_up_callouts(&mut self) {
-        while let Some(callout) = self.store.data().callouts.get(self.seen_callouts).cloned() {
-            self.seen_callouts += 1;
-            let reaction = (self.script)(&callout);
-            self.schedule(&callout, reaction);
-        }
-    }
-
-    fn schedule(&mut self, callout: &Callout, reaction: Option<Reaction>) {
-        let reaction = reaction.unwrap_or_else(|| Answer::Never.into());
-        let limit = if callout.timeout.is_zero() { Duration::MAX } else { callout.at + callout.timeout };
-        let due = self.now().saturating_add(reaction.latency);
-        let made_up = |status: &str, body: &str| {
-            let headers = [(":status", status), ("content-type", "text/plain")];
-            let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).to_vec();
-            Some(Response { headers, body: body.as_bytes().to_vec() })
-        };
-        let timed_out = || made_up("504", "upstream request timeout");
-        let (due, response) = match reaction.answer {
-            Answer::Lost => (Duration::MAX, None),
-            Answer::Never => (limit, timed_out()),
-            Answer::Stalls => (limit, None),
-            _ if due >= limit => (limit, timed_out()),
-            Answer::Cut => (due, None),
-            Answer::Refused => {
-                (due, made_up("503", "upstream connect error or disconnect/reset before headers"))
-            }
-            Answer::Http { status, headers, body } => {
-                let status = (":status".to_owned(), status.to_string().into_bytes());
-                let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes()));
-                (due, Some(Response { headers: std::iter::once(status).chain(headers).collect(), body }))
-            }
-        };
-        self.pending.insert(callout.token, Pending { due, response });
-    }
-
-    /// Answers a callout that waits for its timeout, or was lost.
-    pub(crate) fn answer(&mut self, token: u32, reaction: impl Into<Reaction>) {
-        assert!(self.pending.contains_key(&token), "callout {token} is not waiting for an answer");
-        let callout = self.callouts()[usize::try_from(token).unwrap() - 1].clone();
-        self.schedule(&callout, Some(reaction.into()));
-    }
-
-    /// Another script from now on.
-    pub(crate) fn set_script(&mut self, script: Script) {
-        self.script = script;
-    }
-
     /// Lets time pass; ticks, answers and timeouts happen when they are due.
     pub(crate) fn advance(&mut self, by: Duration) {
         let until = self.now() + by;
@@ -366,15 +253,6 @@ impl Host {
         false
     }
 
-    fn deliver(&mut self, token: u32, response: Option<Response>) {
-        let length = |length: usize| u32::try_from(length).unwrap();
-        let headers = response.as_ref().map_or(0, |response| length(response.headers.len()));
-        let body = response.as_ref().map_or(0, |response| length(response.body.len()));
-        self.store.data_mut().response = response;
-        self.call::<_, ()>("proxy_on_http_call_response", ROOT, (ROOT, token, headers, body, 0_u32));
-        self.store.data_mut().response = None;
-    }
-
     /// The virtual time, since 1970.
     pub(crate) fn now(&self) -> Duration {
         self.store.data().now
@@ -383,16 +261,6 @@ impl Host {
     /// Somebody sets the clock back, as when it ran ahead before it was synchronized.
     pub(crate) fn set_clock_back(&mut self, by: Duration) {
         self.store.data_mut().set_back += by;
-    }
-
-    /// All callouts so far, in the order of their tokens.
-    pub(crate) fn callouts(&self) -> &[Callout] {
-        &self.store.data().callouts
-    }
-
-    /// The callouts that were refused at once.
-    pub(crate) fn refused_callouts(&self) -> &[Callout] {
-        &self.store.data().refused_callouts
     }
 
     /// Everything that was logged.
@@ -424,26 +292,6 @@ impl Host {
     /// The period of the root's timer, if it runs.
     pub(crate) fn tick_period(&self) -> Option<Duration> {
         self.store.data().tick.map(|tick| tick.period)
-    }
-
-    /// A cluster that the proxy does not know (any more).
-    pub(crate) fn remove_cluster(&mut self, name: &str) {
-        self.store.data_mut().clusters.remove(name);
-    }
-
-    /// A cluster that the proxy knows (again).
-    pub(crate) fn add_cluster(&mut self, name: &str) {
-        self.store.data_mut().clusters.insert(name.to_owned());
-    }
-
-    /// Whether a cluster has an endpoint.
-    pub(crate) fn set_endpoint(&mut self, cluster: &str, there: bool) {
-        let without = &mut self.store.data_mut().clusters_without_endpoint;
-        if there {
-            without.remove(cluster);
-        } else {
-            without.insert(cluster.to_owned());
-        }
     }
 }
 
