@@ -22,4 +22,5 @@ mod provider_faults;
 mod real_provider;
 mod scenarios;
 mod shipped_configurations;
+mod statistics;
 mod waiting;

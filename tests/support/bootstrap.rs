@@ -26,6 +26,7 @@ impl From<Value> for Configuration {
 pub(crate) struct Setup {
     listeners: BTreeMap<String, Configuration>,
     body_passes_waiting_heads: bool,
+    watched: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
 }
 
@@ -56,18 +57,36 @@ impl Setup {
         self
     }
 
-    /// The bootstrap document.
-    pub(crate) fn document(&self, module: &Path, upstream: SocketAddr, access_log: &AccessLog) -> Value {
+    /// Puts the listeners into a file of their own, which Envoy reads again when it is replaced.
+    pub(crate) fn watched(mut self) -> Self {
+        self.watched = true;
+        self
+    }
+
+    /// The bootstrap document; `listeners_file` is where watched listeners are.
+    pub(crate) fn document(&self, listeners: &[Value], listeners_file: &Path, upstream: SocketAddr) -> Value {
         let clusters = self.clusters.iter().map(|(name, addresses)| cluster(name, addresses));
         let clusters: Vec<Value> = clusters.chain([cluster("upstream", &[upstream])]).collect();
-        let listeners = self.listeners.iter();
-        let listeners: Vec<Value> = listeners
-            .map(|(name, policy)| listener(name, &self.filter(name, policy, module), access_log))
-            .collect();
-        json!({
+        let mut document = json!({
             "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
-            "static_resources": { "listeners": listeners, "clusters": clusters },
-        })
+            "static_resources": { "clusters": clusters },
+        });
+        if self.watched {
+            document["node"] = json!({ "id": "test", "cluster": "test" });
+            document["dynamic_resources"] =
+                json!({ "lds_config": { "path_config_source": { "path": listeners_file } } });
+        } else {
+            document["static_resources"]["listeners"] = json!(listeners);
+        }
+        document
+    }
+
+    /// The listeners, each with the filter.
+    pub(crate) fn listeners(&self, module: &Path, access_log: &AccessLog) -> Vec<Value> {
+        let listeners = self.listeners.iter();
+        listeners
+            .map(|(name, policy)| listener(name, &self.filter(name, policy, module), access_log))
+            .collect()
     }
 
     /// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
