@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which may fail loudly")]
 
+#[path = "support/http.rs"]
+mod http;
 mod support;
 
+use http::http;
 use serde_json::Value;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use support::{Running, http};
+use support::Running;
 
 fn issuer(listen: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_validate-jwt"));

@@ -7,33 +7,24 @@
     reason = "helpers of tests, which may fail loudly"
 )]
 
+#[path = "support/http.rs"]
+mod http;
+#[path = "support/samples.rs"]
+mod samples;
 mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::http;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
+use samples::{base_port, printed};
 use serde_json::Value;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use support::{Running, http};
+use support::Running;
 
 const OID: &str = "/.well-known/openid-configuration";
-
-/// Four free ports in a row, below those that the system gives to clients, and no others' in this process.
-fn base_port() -> u16 {
-    static NEXT: Mutex<u16> = Mutex::new(20000);
-    let mut next = NEXT.lock().unwrap();
-    loop {
-        let base = *next;
-        *next += 4;
-        assert!(*next < 32000, "no free ports");
-        if (base..base + 4).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
-            return base;
-        }
-    }
-}
 
 fn playground(base: u16, mode: &str) -> Command {
     let config = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("playground-{base}.yaml"));
@@ -45,34 +36,6 @@ fn playground(base: u16, mode: &str) -> Command {
         .env("PLAYGROUND_BASE_PORT", base.to_string())
         .stdin(Stdio::null());
     command
-}
-
-struct Printed {
-    comment: String,
-    path: String,
-    token: Option<String>,
-}
-
-/// The `curl` lines, each with the comment above it.
-fn printed(running: &mut Running, base: u16) -> Vec<Printed> {
-    let mut samples: Vec<Printed> = Vec::new();
-    let mut comment = String::new();
-    loop {
-        let line = running.next_line();
-        if line.starts_with("Ctrl-C stops") {
-            return samples;
-        }
-        if let Some(text) = line.strip_prefix("# ") {
-            text.clone_into(&mut comment);
-        }
-        if let Some(request) = line.strip_prefix(&format!("curl -i http://127.0.0.1:{base}")) {
-            let (path, token) = match request.split_once(" -H 'Authorization: Bearer ") {
-                Some((path, rest)) => (path, Some(rest.strip_suffix('\'').unwrap().to_owned())),
-                None => (request, None),
-            };
-            samples.push(Printed { comment: comment.clone(), path: path.to_owned(), token });
-        }
-    }
 }
 
 #[test]
