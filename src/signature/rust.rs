@@ -1,11 +1,13 @@
 //! The backend in pure Rust: every algorithm, on any host, by way of jwt-compact's `Algorithm`.
 
-use std::{borrow::Cow, convert::Infallible};
+use std::{borrow::Cow, convert::Infallible, marker::PhantomData};
 
 use jwt_compact::{
     Algorithm as Jws, AlgorithmSignature,
     alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs384Key, Hs512, Hs512Key, Rsa},
 };
+
+use p384::ecdsa::signature::{SignatureEncoding, Verifier};
 
 use super::key::{PublicKey, SymmetricKey, TypedKey};
 use crate::algorithm::Algorithm;
@@ -18,8 +20,8 @@ pub(super) fn verify_public(algorithm: Algorithm, key: &PublicKey, message: &[u8
             algorithm.name().parse::<Rsa>().is_ok_and(|rsa| check(&rsa, key, message, signature))
         }
         TypedKey::P256(key) => algorithm == Algorithm::Es256 && check(&Es256, key, message, signature),
-        TypedKey::P384(key) => algorithm == Algorithm::Es384 && check(&Es384, key, message, signature),
-        TypedKey::P521(key) => algorithm == Algorithm::Es512 && check(&Es512, key, message, signature),
+        TypedKey::P384(key) => algorithm == Algorithm::Es384 && check(&ES384, key, message, signature),
+        TypedKey::P521(key) => algorithm == Algorithm::Es512 && check(&ES512, key, message, signature),
         TypedKey::Ed25519(key) => algorithm == Algorithm::Ed25519 && check(&Ed25519, key, message, signature),
     }
 }
@@ -56,43 +58,38 @@ fn check<A: Jws>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature
             .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
 }
 
-/// ECDSA on P-384, which jwt-compact lacks. It only verifies: there is no value of its signing key's type.
-struct Es384;
+/// ECDSA on P-384 and P-521, which jwt-compact lacks. It only verifies: there is no value of its signing key's type.
+struct Ecdsa<K, S> {
+    name: &'static str,
+    of: PhantomData<(K, S)>,
+}
 
-/// ECDSA on P-521, likewise.
-struct Es512;
+const ES384: Ecdsa<p384::ecdsa::VerifyingKey, p384::ecdsa::Signature> =
+    Ecdsa { name: "ES384", of: PhantomData };
 
-struct P384Signature(p384::ecdsa::Signature);
+const ES512: Ecdsa<p521::ecdsa::VerifyingKey, p521::ecdsa::Signature> =
+    Ecdsa { name: "ES512", of: PhantomData };
 
-struct P521Signature(p521::ecdsa::Signature);
+/// `r ‖ s`, both in range (RFC 7518 §3.4).
+struct EcdsaSignature<S>(S);
 
-impl AlgorithmSignature for P384Signature {
+impl<S: SignatureEncoding> AlgorithmSignature for EcdsaSignature<S> {
     fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
-        p384::ecdsa::Signature::from_slice(slice).map(Self).map_err(anyhow::Error::msg)
+        S::try_from(slice).map(Self).map_err(|_| anyhow::Error::msg("r or s is out of range"))
     }
 
     fn as_bytes(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.to_bytes().to_vec())
+        Cow::Owned(self.0.to_vec())
     }
 }
 
-impl AlgorithmSignature for P521Signature {
-    fn try_from_slice(slice: &[u8]) -> anyhow::Result<Self> {
-        p521::ecdsa::Signature::from_slice(slice).map(Self).map_err(anyhow::Error::msg)
-    }
-
-    fn as_bytes(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.0.to_bytes().to_vec())
-    }
-}
-
-impl Jws for Es384 {
+impl<K: Verifier<S>, S: SignatureEncoding> Jws for Ecdsa<K, S> {
     type SigningKey = Infallible;
-    type VerifyingKey = p384::ecdsa::VerifyingKey;
-    type Signature = P384Signature;
+    type VerifyingKey = K;
+    type Signature = EcdsaSignature<S>;
 
     fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("ES384")
+        Cow::Borrowed(self.name)
     }
 
     fn sign(&self, signing_key: &Self::SigningKey, _message: &[u8]) -> Self::Signature {
@@ -105,31 +102,6 @@ impl Jws for Es384 {
         key: &Self::VerifyingKey,
         message: &[u8],
     ) -> bool {
-        use p384::ecdsa::signature::Verifier;
-        key.verify(message, &signature.0).is_ok()
-    }
-}
-
-impl Jws for Es512 {
-    type SigningKey = Infallible;
-    type VerifyingKey = p521::ecdsa::VerifyingKey;
-    type Signature = P521Signature;
-
-    fn name(&self) -> Cow<'static, str> {
-        Cow::Borrowed("ES512")
-    }
-
-    fn sign(&self, signing_key: &Self::SigningKey, _message: &[u8]) -> Self::Signature {
-        match *signing_key {}
-    }
-
-    fn verify_signature(
-        &self,
-        signature: &Self::Signature,
-        key: &Self::VerifyingKey,
-        message: &[u8],
-    ) -> bool {
-        use p521::ecdsa::signature::Verifier;
         key.verify(message, &signature.0).is_ok()
     }
 }
