@@ -1,7 +1,7 @@
 //! Callouts: what comes back to them, and when.
 
 use super::Host;
-use super::state::{Callout, ROOT, Response};
+use super::state::{Callout, Response};
 use std::time::Duration;
 
 /// How long a callout takes that nobody said anything about.
@@ -126,7 +126,8 @@ impl Host {
         let headers = response.as_ref().map_or(0, |response| length(response.headers.len()));
         let body = response.as_ref().map_or(0, |response| length(response.body.len()));
         self.store.data_mut().response = response;
-        self.call::<_, ()>("proxy_on_http_call_response", ROOT, (ROOT, token, headers, body, 0_u32));
+        let root = self.callouts()[usize::try_from(token).unwrap() - 1].root;
+        self.call::<_, ()>("proxy_on_http_call_response", root, (root, token, headers, body, 0_u32));
         self.store.data_mut().response = None;
     }
 

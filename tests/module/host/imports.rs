@@ -75,7 +75,9 @@ fn logging_and_time(linker: &mut Linker<State>) -> Result<()> {
             started(&caller, "proxy_set_tick_period_milliseconds")?;
             let period = Duration::from_millis(milliseconds.into());
             let state = caller.data_mut();
-            state.tick = (!period.is_zero()).then_some(Tick { period, next: state.now + period });
+            let tick = (!period.is_zero()).then_some(Tick { period, next: state.now + period });
+            let root = state.acting_root();
+            state.roots.get_mut(&root).unwrap().tick = tick;
             Ok(Status::Ok.code())
         },
     )?;
@@ -114,6 +116,7 @@ fn callouts(linker: &mut Linker<State>) -> Result<()> {
                 timeout: Duration::from_millis(timeout.into()),
                 at: state.now,
                 by: state.current,
+                root: state.acting_root(),
                 phase: state.phase,
             };
             let status =
@@ -210,12 +213,13 @@ fn metrics(linker: &mut Linker<State>) -> Result<()> {
             started(&caller, "proxy_define_metric")?;
             let name = String::from_utf8(read(&mut caller, name, name_length)?)?;
             let state = caller.data_mut();
-            if state.metrics.iter().any(|metric| metric.name == name) {
+            let root = state.acting_root();
+            if state.metrics.iter().any(|metric| metric.root == root && metric.name == name) {
                 state
                     .violations
                     .push(format!("metric {name} was defined twice: each definition is a new id"));
             }
-            state.metrics.push(Metric { kind, name, value: 0 });
+            state.metrics.push(Metric { root, kind, name, value: 0 });
             let id = u32::try_from(state.metrics.len())?;
             write_u32(&mut caller, return_id, id)?;
             Ok(Status::Ok.code())
@@ -255,7 +259,7 @@ fn contexts(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap("env", "proxy_set_effective_context", |mut caller: Host<'_>, id: u32| {
         started(&caller, "proxy_set_effective_context")?;
         let state = caller.data_mut();
-        if id != super::state::ROOT && !state.streams.contains_key(&id) {
+        if !state.roots.contains_key(&id) && !state.streams.contains_key(&id) {
             return Ok(Status::BadArgument.code());
         }
         state.effective = Some(id);

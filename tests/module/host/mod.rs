@@ -20,7 +20,7 @@ pub(crate) use signature::Verify;
 pub(crate) use state::{Callout, Level, LogLine, Outcome, Reply, Shared};
 
 use callouts::Pending;
-use state::{Action, Phase, ROOT, State, Tick};
+use state::{Action, Phase, ROOT, Root, State, Tick};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
@@ -31,6 +31,15 @@ use wasmtime::{Engine, Instance, Module, Store, WasmParams, WasmResults};
 
 /// When the virtual time of every test begins: 2026-09-21 14:13:20 UTC.
 pub(crate) const START: Duration = Duration::from_secs(1_790_000_000);
+
+/// A plugin in the VM, by the id of its root context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RootId(pub(crate) u32);
+
+impl RootId {
+    /// The plugin that the VM was started with.
+    pub(crate) const FIRST: Self = Self(ROOT);
+}
 
 /// What a host is started with.
 pub(crate) struct Setup {
@@ -101,7 +110,7 @@ impl Host {
             effective: None,
             streams: BTreeMap::new(),
             finished: BTreeMap::new(),
-            configuration: setup.configuration,
+            roots: BTreeMap::new(),
             environment: Vec::new(),
             properties: properties.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into(),
             clusters: setup.clusters,
@@ -109,7 +118,6 @@ impl Host {
             callouts: Vec::new(),
             refused_callouts: Vec::new(),
             response: None,
-            tick: None,
             log: Vec::new(),
             metrics: Vec::new(),
             shared: setup.shared,
@@ -128,22 +136,51 @@ impl Host {
             script: setup.script,
             pending: BTreeMap::new(),
             seen_callouts: 0,
-            next_context: ROOT + 1,
+            next_context: ROOT,
             secrets,
             trap: None,
             configured: false,
             about: String::new(),
         };
         host.call::<_, ()>("_initialize", 0, ());
-        host.store.data_mut().phase = Phase::Starting;
-        host.call::<_, ()>("proxy_on_context_create", ROOT, (ROOT, 0_u32));
-        let started = host.call::<_, u32>("proxy_on_vm_start", ROOT, (ROOT, 0_u32));
-        host.store.data_mut().phase = Phase::Configuring;
-        let length = u32::try_from(host.store.data().configuration.len()).unwrap();
-        let configured = host.call::<_, u32>("proxy_on_configure", ROOT, (ROOT, length));
-        host.store.data_mut().phase = Phase::Running;
-        host.configured = started.unwrap_or(1) != 0 && configured.unwrap_or(1) != 0 && host.trap.is_none();
+        host.configured = host.add_root(&setup.configuration).is_some();
         host
+    }
+
+    /// Starts one more plugin in the same VM, as Envoy does for each configuration of the same code; `None` if it
+    /// refuses its configuration.
+    pub(crate) fn add_root(&mut self, configuration: &[u8]) -> Option<RootId> {
+        let id = self.next_context;
+        self.next_context += 1;
+        self.secrets.add_configuration(configuration);
+        let length = u32::try_from(configuration.len()).unwrap();
+        let root = Root { configuration: configuration.to_vec(), tick: None };
+        let state = self.store.data_mut();
+        state.roots.insert(id, root);
+        state.phase = Phase::Starting;
+        self.call::<_, ()>("proxy_on_context_create", id, (id, 0_u32));
+        let started = self.call::<_, u32>("proxy_on_vm_start", id, (id, 0_u32));
+        self.store.data_mut().phase = Phase::Configuring;
+        let configured = self.call::<_, u32>("proxy_on_configure", id, (id, length));
+        self.store.data_mut().phase = Phase::Running;
+        let good = started.unwrap_or(1) != 0 && configured.unwrap_or(1) != 0 && self.trap.is_none();
+        good.then_some(RootId(id))
+    }
+
+    /// The shared data, for another VM of the same proxy.
+    pub(crate) fn shared(&self) -> Shared {
+        self.store.data().shared.clone()
+    }
+
+    /// Ends a plugin, as after a configuration update; its callouts are cancelled.
+    pub(crate) fn remove_root(&mut self, root: RootId) {
+        let id = root.0;
+        self.call::<_, u32>("proxy_on_done", id, id);
+        self.call::<_, ()>("proxy_on_delete", id, id);
+        let state = self.store.data_mut();
+        state.roots.remove(&id);
+        let state = self.store.data();
+        self.pending.retain(|token, _| state.callouts[usize::try_from(*token).unwrap() - 1].root != id);
     }
 
     /// Calls an export, then does what hostcalls left to be done. An export that is not there does nothing.
@@ -231,9 +268,10 @@ impl Host {
     fn step(&mut self, until: Duration) -> bool {
         let answer = self.pending.iter().min_by_key(|(token, pending)| (pending.due, **token));
         let answer = answer.map(|(token, pending)| (pending.due, *token));
-        let tick = self.store.data().tick;
+        let ticks = self.store.data().roots.iter();
+        let tick = ticks.filter_map(|(id, root)| Some((root.tick?.next, *id))).min();
         let answer_first = match (answer, tick) {
-            (Some((due, _)), Some(tick)) => due <= tick.next,
+            (Some((due, _)), Some((next, _))) => due <= next,
             (answer, _) => answer.is_some(),
         };
         if let Some((due, token)) = answer.filter(|(due, _)| answer_first && *due <= until) {
@@ -242,12 +280,13 @@ impl Host {
             self.deliver(token, pending.response);
             return true;
         }
-        if let Some(tick) = tick.filter(|tick| !answer_first && tick.next <= until) {
-            self.store.data_mut().now = tick.next;
-            self.call::<_, ()>("proxy_on_tick", ROOT, ROOT);
+        if let Some((next, root)) = tick.filter(|(next, _)| !answer_first && *next <= until) {
+            self.store.data_mut().now = next;
+            self.call::<_, ()>("proxy_on_tick", root, root);
             let state = self.store.data_mut();
             // Envoy starts the timer again after each tick, with whatever period holds then.
-            state.tick = state.tick.map(|tick| Tick { next: state.now + tick.period, ..tick });
+            let tick = &mut state.roots.get_mut(&root).unwrap().tick;
+            *tick = tick.map(|tick| Tick { next: state.now + tick.period, ..tick });
             return true;
         }
         false
@@ -289,9 +328,9 @@ impl Host {
         memory.data_size(&self.store)
     }
 
-    /// The period of the root's timer, if it runs.
+    /// The period of the first plugin's timer, if it runs.
     pub(crate) fn tick_period(&self) -> Option<Duration> {
-        self.store.data().tick.map(|tick| tick.period)
+        self.store.data().roots[&ROOT].tick.map(|tick| tick.period)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Requests: how tests send them and what they ask about them.
 
 use super::abi::Pairs;
-use super::state::{Outcome, ROOT, Reply, Stream};
-use super::{Host, START};
+use super::state::{Outcome, Reply, Stream};
+use super::{Host, RootId, START};
 use std::time::Duration;
 
 /// A request, by its context id.
@@ -69,13 +69,20 @@ impl Request {
 }
 
 impl Host {
-    /// A request arrives.
+    /// A request arrives at the first plugin.
     pub(crate) fn request(&mut self, request: Request) -> StreamId {
+        self.request_at(RootId::FIRST, request)
+    }
+
+    /// A request arrives at a plugin.
+    pub(crate) fn request_at(&mut self, root: RootId, request: Request) -> StreamId {
+        let root = root.0;
         let id = self.next_context;
         self.next_context += 1;
         self.secrets.add_request(&request.headers);
         let count = u32::try_from(request.headers.len()).unwrap();
         let stream = Stream {
+            root,
             original: request.headers.clone(),
             headers: request.headers,
             readable: true,
@@ -85,7 +92,7 @@ impl Host {
             decided_at: None,
         };
         self.store.data_mut().streams.insert(id, stream);
-        self.call::<_, ()>("proxy_on_context_create", id, (id, ROOT));
+        self.call::<_, ()>("proxy_on_context_create", id, (id, root));
         let action =
             self.call::<_, u32>("proxy_on_request_headers", id, (id, count, u32::from(request.ends)));
         let state = self.store.data_mut();

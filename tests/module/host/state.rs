@@ -8,8 +8,15 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Id of the root context, as in Envoy.
+/// Id of the first root context, as in Envoy.
 pub(crate) const ROOT: u32 = 1;
+
+/// One plugin of the VM: its configuration, and the timer that belongs to it.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) tick: Option<Tick>,
+}
 
 /// Where the life of the VM stands; some hostcalls work only in some phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +92,8 @@ pub(crate) enum Outcome {
 /// One request.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    /// The plugin that it belongs to.
+    pub(crate) root: u32,
     pub(crate) headers: Pairs,
     pub(crate) original: Pairs,
     /// Envoy forgets its pointer to the headers when the stream goes on.
@@ -113,6 +122,8 @@ pub(crate) struct Callout {
     pub(crate) at: Duration,
     /// The context whose callback dispatched it.
     pub(crate) by: u32,
+    /// The root that owns it, whoever dispatched it.
+    pub(crate) root: u32,
     /// In which phase it was dispatched.
     pub(crate) phase: Phase,
 }
@@ -154,6 +165,7 @@ pub(crate) enum Action {
 /// A metric that the module defined.
 #[derive(Clone, Debug)]
 pub(crate) struct Metric {
+    pub(crate) root: u32,
     pub(crate) kind: u32,
     pub(crate) name: String,
     pub(crate) value: u64,
@@ -191,7 +203,7 @@ pub(crate) struct State {
     pub(crate) streams: BTreeMap<u32, Stream>,
     /// Requests whose context the module has deleted.
     pub(crate) finished: BTreeMap<u32, Stream>,
-    pub(crate) configuration: Vec<u8>,
+    pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     pub(crate) clusters: BTreeSet<String>,
@@ -200,7 +212,6 @@ pub(crate) struct State {
     /// Calls that were refused at once: to an unknown cluster or to one without endpoints.
     pub(crate) refused_callouts: Vec<Callout>,
     pub(crate) response: Option<Response>,
-    pub(crate) tick: Option<Tick>,
     pub(crate) log: Vec<LogLine>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) shared: Shared,
@@ -221,6 +232,12 @@ impl State {
     /// The context that a hostcall acts on.
     pub(crate) fn acting(&self) -> u32 {
         self.effective.unwrap_or(self.current)
+    }
+
+    /// The root of the context that a hostcall acts on.
+    pub(crate) fn acting_root(&self) -> u32 {
+        let id = self.acting();
+        self.streams.get(&id).map_or(id, |stream| stream.root)
     }
 
     /// The request that a hostcall acts on.

@@ -2,7 +2,7 @@
 
 use super::abi::{Pairs, Status, decode_pairs, encode_pairs, give, read};
 use super::imports::started;
-use super::state::{Action, Phase, ROOT, Reply, State};
+use super::state::{Action, Phase, Reply, State};
 use wasmtime::{Caller, Linker, Result};
 
 type Host<'a> = Caller<'a, State>;
@@ -133,7 +133,8 @@ fn buffers(linker: &mut Linker<State>) -> Result<()> {
                 0 => state.stream().map(|stream| stream.body.clone()),
                 4 => state.response.as_ref().map(|response| response.body.clone()),
                 6 => Some(Vec::new()),
-                7 => (state.phase == Phase::Configuring).then(|| state.configuration.clone()),
+                7 => (state.phase == Phase::Configuring)
+                    .then(|| state.roots[&state.current].configuration.clone()),
                 _ => None,
             };
             let Some(buffer) = buffer else { return Ok(Status::NotFound.code()) };
@@ -196,7 +197,7 @@ fn decisions(linker: &mut Linker<State>) -> Result<()> {
         started(&caller, "proxy_continue_stream")?;
         let state = caller.data_mut();
         let id = state.acting();
-        if stream_type > 1 || id == ROOT {
+        if stream_type > 1 || state.roots.contains_key(&id) {
             state.violations.push(format!("continue_stream({stream_type}) for context {id}"));
             return Ok(Status::BadArgument.code());
         }

@@ -2,7 +2,7 @@
 
 use super::Host;
 use super::abi::Pairs;
-use super::state::{Level, Outcome, Phase, ROOT};
+use super::state::{Level, Outcome, Phase};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -92,14 +92,16 @@ impl Host {
         for id in open {
             self.close(super::StreamId(id));
         }
-        self.call::<_, u32>("proxy_on_done", ROOT, ROOT);
-        self.call::<_, ()>("proxy_on_delete", ROOT, ROOT);
+        let roots: Vec<_> = self.store.data().roots.keys().copied().collect();
+        for id in roots {
+            self.remove_root(super::RootId(id));
+        }
 
         let state = self.store.data();
         let mut faults = state.violations.clone();
         faults.extend(self.trap.iter().map(|trap| format!("the VM died: {trap}")));
         for callout in state.callouts.iter().chain(&state.refused_callouts) {
-            if callout.by != ROOT || callout.phase != Phase::Running {
+            if callout.by != callout.root || callout.phase != Phase::Running {
                 faults.push(format!(
                     "dispatched in {:?} by context {}: {callout:?}",
                     callout.phase, callout.by
