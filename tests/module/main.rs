@@ -24,6 +24,7 @@ mod host_signature;
 mod hostile;
 mod issuers;
 mod limits;
+mod metrics;
 mod plugins;
 mod provider;
 mod refresh;

@@ -44,6 +44,7 @@ impl RootId {
 /// What a host is started with.
 pub(crate) struct Setup {
     pub(crate) configuration: Vec<u8>,
+    pub(crate) plugin_name: String,
     pub(crate) verify: Verify,
     pub(crate) clusters: BTreeSet<String>,
     pub(crate) seed: u64,
@@ -58,6 +59,7 @@ impl Setup {
     pub(crate) fn new(configuration: impl AsRef<[u8]>) -> Self {
         Self {
             configuration: configuration.as_ref().to_vec(),
+            plugin_name: "orders".to_owned(),
             verify: Verify::Correct,
             clusters: BTreeSet::from(["idp".to_owned()]),
             seed: 1,
@@ -95,7 +97,8 @@ impl Host {
     /// Starts a VM and configures the plugin, whatever it thinks of its configuration.
     pub(crate) fn boot(setup: Setup) -> Self {
         let module = module();
-        let properties = [("plugin_name", "orders"), ("plugin_root_id", "jwt"), ("plugin_vm_id", "")];
+        let properties =
+            [("plugin_name", setup.plugin_name.as_str()), ("plugin_root_id", "jwt"), ("plugin_vm_id", "")];
         let mut secrets = Secrets::default();
         secrets.add_configuration(&setup.configuration);
         for secret in &setup.secrets {
