@@ -66,6 +66,42 @@ impl Algorithm {
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
+
+    /// Whether the key is an RSA key (PKCS#1 v1.5 or PSS).
+    pub fn is_rsa(self) -> bool {
+        matches!(self, Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512)
+    }
+
+    /// The hash of the message that is signed; Ed25519's own is SHA-512 (RFC 8032 §5.1).
+    pub fn hash(self) -> Hash {
+        match self {
+            Self::Hs256 | Self::Rs256 | Self::Ps256 | Self::Es256 => Hash::Sha256,
+            Self::Hs384 | Self::Rs384 | Self::Ps384 | Self::Es384 => Hash::Sha384,
+            Self::Hs512 | Self::Rs512 | Self::Ps512 | Self::Es512 | Self::Ed25519 => Hash::Sha512,
+        }
+    }
+}
+
+/// A hash function of the SHA-2 family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256
+    Sha256,
+    /// SHA-384
+    Sha384,
+    /// SHA-512
+    Sha512,
+}
+
+impl Hash {
+    /// The length of a digest in bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
 }
 
 impl fmt::Display for Algorithm {

@@ -162,18 +162,12 @@ impl PublicKey {
 
     /// Whether the kind and curve of the key are those of `algorithm`.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
-        match algorithm {
-            Algorithm::Rs256
-            | Algorithm::Rs384
-            | Algorithm::Rs512
-            | Algorithm::Ps256
-            | Algorithm::Ps384
-            | Algorithm::Ps512 => matches!(self.typed, TypedKey::Rsa(_)),
-            Algorithm::Es256 => matches!(self.typed, TypedKey::P256(_)),
-            Algorithm::Es384 => matches!(self.typed, TypedKey::P384(_)),
-            Algorithm::Es512 => matches!(self.typed, TypedKey::P521(_)),
-            Algorithm::Ed25519 => matches!(self.typed, TypedKey::Ed25519(_)),
-            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => false,
+        match self.typed {
+            TypedKey::Rsa(_) => algorithm.is_rsa(),
+            TypedKey::P256(_) => algorithm == Algorithm::Es256,
+            TypedKey::P384(_) => algorithm == Algorithm::Es384,
+            TypedKey::P521(_) => algorithm == Algorithm::Es512,
+            TypedKey::Ed25519(_) => algorithm == Algorithm::Ed25519,
         }
     }
 }
@@ -207,23 +201,9 @@ impl SymmetricKey {
         Ok(Self(secret))
     }
 
-    /// Whether the secret is as long as the hash of `algorithm`, an HMAC (RFC 7518 §3.2).
+    /// Whether `algorithm` is an HMAC whose hash is no longer than the secret (RFC 7518 §3.2).
     pub fn serves(&self, algorithm: Algorithm) -> bool {
-        match algorithm {
-            Algorithm::Hs256 => self.0.len() >= MIN_HMAC_BYTES,
-            Algorithm::Hs384 => self.0.len() >= 48,
-            Algorithm::Hs512 => self.0.len() >= 64,
-            Algorithm::Rs256
-            | Algorithm::Rs384
-            | Algorithm::Rs512
-            | Algorithm::Ps256
-            | Algorithm::Ps384
-            | Algorithm::Ps512
-            | Algorithm::Es256
-            | Algorithm::Es384
-            | Algorithm::Es512
-            | Algorithm::Ed25519 => false,
-        }
+        algorithm.is_symmetric() && self.0.len() >= algorithm.hash().bytes()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -10,7 +10,7 @@ use jwt_compact::{
 use p384::ecdsa::signature::{SignatureEncoding, Verifier};
 
 use super::key::{PublicKey, SymmetricKey, TypedKey};
-use crate::algorithm::Algorithm;
+use crate::algorithm::{Algorithm, Hash};
 
 /// Whether `signature` is good; false for a key of another kind than the algorithm's.
 pub(super) fn verify_public(algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn verify_public(algorithm: Algorithm, key: &PublicKey, message: &[u8
     }
 }
 
-/// Whether `signature` is good; compares in constant time.
+/// Whether `signature` is good; compares in constant time. False for an algorithm that the secret does not serve.
 pub(super) fn verify_symmetric(
     algorithm: Algorithm,
     key: &SymmetricKey,
@@ -34,21 +34,12 @@ pub(super) fn verify_symmetric(
     signature: &[u8],
 ) -> bool {
     let secret = key.bytes();
-    match algorithm {
-        Algorithm::Hs256 => check(&Hs256, &Hs256Key::new(secret), message, signature),
-        Algorithm::Hs384 => check(&Hs384, &Hs384Key::new(secret), message, signature),
-        Algorithm::Hs512 => check(&Hs512, &Hs512Key::new(secret), message, signature),
-        Algorithm::Rs256
-        | Algorithm::Rs384
-        | Algorithm::Rs512
-        | Algorithm::Ps256
-        | Algorithm::Ps384
-        | Algorithm::Ps512
-        | Algorithm::Es256
-        | Algorithm::Es384
-        | Algorithm::Es512
-        | Algorithm::Ed25519 => false,
-    }
+    key.serves(algorithm)
+        && match algorithm.hash() {
+            Hash::Sha256 => check(&Hs256, &Hs256Key::new(secret), message, signature),
+            Hash::Sha384 => check(&Hs384, &Hs384Key::new(secret), message, signature),
+            Hash::Sha512 => check(&Hs512, &Hs512Key::new(secret), message, signature),
+        }
 }
 
 fn check<A: Jws>(algorithm: &A, key: &A::VerifyingKey, message: &[u8], signature: &[u8]) -> bool {

@@ -2,7 +2,10 @@ use std::{cell::Cell, rc::Rc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{host::CANDIDATES, known_answers, *};
+use super::{
+    known_answers::{self, KNOWN_ANSWERS},
+    *,
+};
 
 fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text.replace(['\n', ' '], "")).unwrap()
@@ -71,8 +74,8 @@ fn read_arguments(mut bytes: &[u8]) -> (String, Vec<u8>, Vec<u8>, Vec<u8>) {
 #[test]
 fn known_answers_hold_in_rust() {
     let verifier = Verifier::rust_only();
-    for algorithm in CANDIDATES {
-        let (key, good) = known_answers::known_answer(algorithm).unwrap();
+    for answer in &KNOWN_ANSWERS {
+        let (algorithm, (key, good)) = (answer.algorithm, answer.decode().unwrap());
         let key = VerifyingKey::Public(key);
         assert!(verifier.verify(algorithm, &key, known_answers::MESSAGE, &good), "{algorithm}");
         assert!(
@@ -91,9 +94,9 @@ fn a_host_that_works_is_used_and_agrees_with_rust() {
         counter.set(counter.get() + 1);
         Some(honest(arguments))
     }));
-    assert_eq!(verifier.host_algorithms(), CANDIDATES.into_iter().collect());
-    for algorithm in CANDIDATES {
-        let (key, good) = known_answers::known_answer(algorithm).unwrap();
+    assert_eq!(verifier.host_algorithms(), KNOWN_ANSWERS.iter().map(|answer| answer.algorithm).collect());
+    for answer in &KNOWN_ANSWERS {
+        let (algorithm, (key, good)) = (answer.algorithm, answer.decode().unwrap());
         let key = VerifyingKey::Public(key);
         let before = calls.get();
         assert!(verifier.verify(algorithm, &key, known_answers::MESSAGE, &good));
@@ -117,11 +120,31 @@ fn a_host_that_cannot_be_trusted_is_not_asked() {
     for (name, answer) in hosts {
         let verifier = Verifier::with_host(Box::new(move |_| answer.clone()));
         assert_eq!(verifier.host_algorithms(), AlgorithmSet::default(), "{name}");
-        let (key, good) = known_answers::known_answer(Algorithm::Rs256).unwrap();
+        let (key, good) = KNOWN_ANSWERS[0].decode().unwrap();
         let key = VerifyingKey::Public(key);
         assert!(verifier.verify(Algorithm::Rs256, &key, known_answers::MESSAGE, &good), "{name}");
         assert!(!verifier.verify(Algorithm::Rs256, &key, b"x", &good), "{name}");
     }
+}
+
+#[test]
+fn a_host_is_asked_only_for_what_it_knows() {
+    use rsa::pkcs8::DecodePublicKey;
+    let asked = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&asked);
+    let verifier = Verifier::with_host(Box::new(move |arguments| {
+        counter.set(counter.get() + 1);
+        let (_, spki, ..) = read_arguments(arguments);
+        rsa::RsaPublicKey::from_public_key_der(&spki).is_ok().then(|| honest(arguments))
+    }));
+    let known = [Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
+    assert_eq!(verifier.host_algorithms(), known.into_iter().collect());
+    let before = asked.get();
+    for answer in KNOWN_ANSWERS.iter().filter(|answer| !known.contains(&answer.algorithm)) {
+        let (key, good) = answer.decode().unwrap();
+        assert!(verifier.verify(answer.algorithm, &VerifyingKey::Public(key), known_answers::MESSAGE, &good));
+    }
+    assert_eq!(asked.get(), before);
 }
 
 #[test]
@@ -132,7 +155,7 @@ fn a_host_that_fails_later_is_replaced_by_rust() {
         (calls.get() <= 12).then(|| honest(arguments))
     }));
     assert_eq!(verifier.host_algorithms().iter().count(), 6);
-    let (key, good) = known_answers::known_answer(Algorithm::Es256).unwrap();
+    let (key, good) = KNOWN_ANSWERS[3].decode().unwrap();
     let key = VerifyingKey::Public(key);
     assert!(verifier.verify(Algorithm::Es256, &key, known_answers::MESSAGE, &good));
     assert!(!verifier.verify(Algorithm::Es256, &key, b"x", &good));
@@ -196,8 +219,8 @@ fn example_of_rfc_8037() {
 #[test]
 fn a_signature_of_zeros_verifies_nothing() {
     let verifier = Verifier::rust_only();
-    for algorithm in CANDIDATES {
-        let (key, good) = known_answers::known_answer(algorithm).unwrap();
+    for answer in &KNOWN_ANSWERS {
+        let (algorithm, (key, good)) = (answer.algorithm, answer.decode().unwrap());
         let key = VerifyingKey::Public(key);
         assert!(
             !verifier.verify(algorithm, &key, known_answers::MESSAGE, &vec![0; good.len()]),
@@ -209,7 +232,7 @@ fn a_signature_of_zeros_verifies_nothing() {
 #[test]
 fn keys_serve_only_their_algorithms_whatever_the_token_says() {
     let verifier = Verifier::rust_only();
-    let (key, good) = known_answers::known_answer(Algorithm::Rs256).unwrap();
+    let (key, good) = KNOWN_ANSWERS[0].decode().unwrap();
     let spki = key.spki.clone();
     let key = VerifyingKey::Public(key);
     let all: AlgorithmSet = AlgorithmSet::asymmetric();
