@@ -13,7 +13,7 @@ use crate::{
 
 /// Checks everything that the policy asks of the claims; the first rule that fails decides (APIM's order: lifetime, audience,
 /// claims; the issuer was checked when the keys were chosen).
-pub fn check_all(policy: &Policy, token: &VerifiedToken, now: Timestamp) -> Result<(), Rejection> {
+pub fn check_all(policy: &Policy, token: VerifiedToken<'_>, now: Timestamp) -> Result<(), Rejection> {
     let claims = token.claims();
     check_lifetime(policy, claims, now)?;
     check_audience(policy, claims)?;

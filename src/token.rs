@@ -73,41 +73,29 @@ impl<'t> UntrustedToken<'t> {
         self.claims.tenant()
     }
 
-    /// Whether `key` verifies the signature under `algorithm`; the proof turns the token into a [`VerifiedToken`].
+    /// The token as one that may be believed, when `key` verifies its signature under `algorithm`.
     pub fn verify(
         &self,
         verifier: &Verifier,
         algorithm: Algorithm,
         key: &VerifyingKey,
-    ) -> Option<SignatureProof> {
-        verifier.verify(algorithm, key, self.signing_input, &self.signature).then_some(SignatureProof(()))
-    }
-
-    /// The token with claims that may be believed.
-    pub fn into_verified(self, _proof: SignatureProof) -> VerifiedToken {
-        VerifiedToken { header: self.header, claims: self.claims }
+    ) -> Option<VerifiedToken<'_>> {
+        verifier
+            .verify(algorithm, key, self.signing_input, &self.signature)
+            .then_some(VerifiedToken { token: self })
     }
 }
 
-/// Proof that a signature was verified; only [`UntrustedToken::verify`] makes one.
-#[derive(Debug)]
-pub struct SignatureProof(());
-
-/// A token whose signature was verified with a key that may vouch for its issuer.
-pub struct VerifiedToken {
-    header: JoseHeader,
-    claims: Claims,
+/// A token whose signature was verified; only [`UntrustedToken::verify`] makes one.
+#[derive(Clone, Copy)]
+pub struct VerifiedToken<'u> {
+    token: &'u UntrustedToken<'u>,
 }
 
-impl VerifiedToken {
-    /// The JOSE header.
-    pub fn header(&self) -> &JoseHeader {
-        &self.header
-    }
-
+impl VerifiedToken<'_> {
     /// The claims.
     pub fn claims(&self) -> &Claims {
-        &self.claims
+        &self.token.claims
     }
 }
 
@@ -160,7 +148,7 @@ impl fmt::Debug for JoseHeader {
     }
 }
 
-impl fmt::Debug for VerifiedToken {
+impl fmt::Debug for VerifiedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifiedToken(…)")
     }

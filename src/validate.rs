@@ -13,7 +13,7 @@ use crate::{
     request::RequestHead,
     signature::Verifier,
     time::Timestamp,
-    token::{JoseHeader, SignatureProof, UntrustedToken, VerifiedToken},
+    token::{JoseHeader, UntrustedToken, VerifiedToken},
     trust::{self, Undecided, Voucher},
 };
 
@@ -24,7 +24,7 @@ pub const MAX_NETWORK_VERIFICATIONS: usize = 4;
 #[derive(Debug)]
 pub enum Outcome {
     /// Let it through.
-    Allow(VerifiedToken),
+    Allow,
     /// Refuse it.
     Deny(Denial),
     /// Let it wait for keys, then ask again.
@@ -73,14 +73,10 @@ pub fn validate(policy: &Policy, keys: &KeyStore, verifier: &Verifier, attempt: 
         Ok(token) => token,
         Err(malformed) => return deny(malformed.into(), None),
     };
-    match decide(policy, keys, verifier, &token, attempt) {
-        Ok(proof) => {
-            let token = token.into_verified(proof);
-            match checks::check_all(policy, &token, attempt.now) {
-                Ok(()) => Outcome::Allow(token),
-                Err(rejection) => deny(rejection, Some(Quote::new(token.header(), token.claims().issuer()))),
-            }
-        }
+    let verdict = find_key(policy, keys, verifier, &token, attempt)
+        .and_then(|verified| checks::check_all(policy, verified, attempt.now).map_err(Undecided::Refuse));
+    match verdict {
+        Ok(()) => Outcome::Allow,
         Err(Undecided::Wait(wish)) => Outcome::AwaitKeys(wish),
         Err(Undecided::Refuse(rejection)) => {
             deny(rejection, Some(Quote::new(token.header(), token.claimed_issuer())))
@@ -99,13 +95,13 @@ impl Quote {
 }
 
 /// Finds the key that verifies the token: allow-listed algorithm, then the keys that may vouch for its issuer.
-fn decide(
+fn find_key<'u>(
     policy: &Policy,
     keys: &KeyStore,
     verifier: &Verifier,
-    token: &UntrustedToken<'_>,
+    token: &'u UntrustedToken<'u>,
     attempt: Attempt<'_>,
-) -> Result<SignatureProof, Undecided> {
+) -> Result<VerifiedToken<'u>, Undecided> {
     let algorithm = Algorithm::from_name(&token.header().algorithm_name)
         .filter(|algorithm| policy.algorithms.contains(*algorithm))
         .ok_or(Undecided::Refuse(Rejection::AlgorithmNotAllowed))?;
@@ -113,16 +109,16 @@ fn decide(
     let vouchers = trust::select(policy, keys, token, now)?;
     let refetched = attempt.refetched;
     let search = Search { policy, verifier, token, algorithm, vouchers: &vouchers, refetched, now };
-    match search.by_key_id() {
+    match search.among_named() {
         Some(verdict) => verdict,
-        None => search.without_key_id(),
+        None => search.among_unnamed(),
     }
 }
 
-struct Search<'s, 't> {
+struct Search<'s, 'u> {
     policy: &'s Policy,
     verifier: &'s Verifier,
-    token: &'s UntrustedToken<'t>,
+    token: &'u UntrustedToken<'u>,
     algorithm: Algorithm,
     vouchers: &'s [Voucher<'s>],
     refetched: ProviderSet,
@@ -133,9 +129,9 @@ struct Search<'s, 't> {
 /// A key, and with what it was published; nothing for an inline key.
 type Candidate<'s> = (Option<&'s Publication>, &'s Jwk);
 
-impl<'s> Search<'s, '_> {
+impl<'s, 'u> Search<'s, 'u> {
     /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
-    fn by_key_id(&self) -> Option<Result<SignatureProof, Undecided>> {
+    fn among_named(&self) -> Option<Result<VerifiedToken<'u>, Undecided>> {
         let key_id = self.token.header().key_id.as_deref()?;
         let named: Vec<_> =
             self.candidates().filter(|(_, key)| key.key_id.as_deref() == Some(key_id)).collect();
@@ -152,7 +148,7 @@ impl<'s> Search<'s, '_> {
     /// Tries the keys that a token may be signed with although nothing names them: every inline key (APIM: "will attempt each
     /// specified key"), and of the network those without `kid`, or all when the token has none. When none fits, newer keys
     /// may.
-    fn without_key_id(&self) -> Result<SignatureProof, Undecided> {
+    fn among_unnamed(&self) -> Result<VerifiedToken<'u>, Undecided> {
         let header = self.token.header();
         let by_thumbprint = header.thumbprint.as_deref().filter(|thumbprint| {
             header.key_id.is_none()
@@ -222,7 +218,7 @@ impl<'s> Search<'s, '_> {
         self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
     }
 
-    fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried {
+    fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried<'u> {
         let mut outcome = Tried::Nothing;
         let mut from_network = 0_usize;
         for (publication, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
@@ -233,8 +229,8 @@ impl<'s> Search<'s, '_> {
                 from_network = from_network.saturating_add(1);
             }
             outcome = Tried::Failed;
-            if let Some(proof) = self.token.verify(self.verifier, self.algorithm, &key.key) {
-                return Tried::Verified(self.check_key_issuer(publication, key).map(|()| proof));
+            if let Some(verified) = self.token.verify(self.verifier, self.algorithm, &key.key) {
+                return Tried::Verified(self.check_key_issuer(publication, key).map(|()| verified));
             }
         }
         outcome
@@ -256,9 +252,9 @@ impl<'s> Search<'s, '_> {
 }
 
 /// What came of trying keys.
-enum Tried {
+enum Tried<'u> {
     /// A key verified the signature; whether it may is the verdict.
-    Verified(Result<SignatureProof, Undecided>),
+    Verified(Result<VerifiedToken<'u>, Undecided>),
     /// No key did.
     Failed,
     /// There was no key of the right kind.

@@ -32,6 +32,11 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// The plugin's configuration; to be had in `on_configure` only.
+pub(super) fn configuration() -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX).ok().flatten().unwrap_or_default()
+}
+
 /// Asks for a tick after `period`, and again after each; zero stops them.
 pub(super) fn set_tick_period(period: Duration) {
     if let Err(status) = hostcalls::set_tick_period(period) {

@@ -65,8 +65,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        let text = self.get_plugin_configuration().unwrap_or_default();
-        match Configuration::parse(&text) {
+        match Configuration::parse(&host::configuration()) {
             Ok(configuration) => {
                 self.configure(configuration);
                 true

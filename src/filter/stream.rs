@@ -111,7 +111,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, refetched: Prov
     let attempt = Attempt { head, refetched, now: host::now() };
     let outcome = validate::validate(&plugin.policy, &plugin.keys.borrow(), &plugin.verifier, attempt);
     let denial = match outcome {
-        Outcome::Allow(_) => {
+        Outcome::Allow => {
             phase.set(Phase::Allowed);
             plugin.metrics.count_outcome(None);
             return;

@@ -91,14 +91,14 @@ impl World {
     }
 
     fn passes(&self, token: &str) -> bool {
-        matches!(self.validate(token), Outcome::Allow(_))
+        matches!(self.validate(token), Outcome::Allow)
     }
 }
 
 fn rejection(outcome: Outcome) -> Rejection {
     match outcome {
         Outcome::Deny(denial) => denial.rejection,
-        Outcome::Allow(_) => panic!("allowed"),
+        Outcome::Allow => panic!("allowed"),
         Outcome::AwaitKeys(wish) => panic!("waits for {wish:?}"),
     }
 }
@@ -110,7 +110,7 @@ fn reason(outcome: Outcome) -> Reason {
 fn wish(outcome: Outcome) -> Wish {
     match outcome {
         Outcome::AwaitKeys(wish) => wish,
-        Outcome::Allow(_) => panic!("allowed"),
+        Outcome::Allow => panic!("allowed"),
         Outcome::Deny(denial) => panic!("{denial:?}"),
     }
 }
