@@ -117,7 +117,9 @@ impl fmt::Display for JwkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotForSignatures => write!(f, "not for verifying signatures (`use`, `key_ops`)"),
-            Self::Kind => write!(f, "`kty` or `crv` of no key that verifies a known algorithm"),
+            Self::Kind => {
+                write!(f, "neither RSA, nor EC on P-256, P-384 or P-521, nor OKP with Ed25519 (`kty`, `crv`)")
+            }
             Self::Algorithm => write!(f, "`alg` is unknown or does not fit the key"),
             Self::MemberType(member) => write!(f, "`{member}` is absent or malformed"),
             Self::Key(fault) => write!(f, "{fault}"),

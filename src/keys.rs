@@ -13,7 +13,7 @@ pub use schedule::Schedule;
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use crate::{jwk::JwkError, time::Timestamp};
 
 /// The most OpenID configurations that one plugin configuration can name.
 pub const MAX_PROVIDERS: usize = 32;
@@ -107,10 +107,21 @@ pub struct Woken {
 pub struct Report {
     /// Whose keys they are.
     pub provider: ProviderId,
-    /// The number of usable keys and of those left out, or why there are none.
-    pub result: Result<(usize, usize), FetchError>,
+    /// What it brought, or why it brought nothing.
+    pub result: Result<Fetched, FetchError>,
     /// How long until the next fetch.
     pub next: Duration,
+}
+
+/// What a fetch brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The number of usable keys.
+    pub keys: usize,
+    /// The number of keys that cannot be used.
+    pub skipped: usize,
+    /// The position of the first of those, and why.
+    pub first_skipped: Option<(usize, JwkError)>,
 }
 
 /// The requests are too many to wait.

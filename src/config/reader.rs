@@ -23,11 +23,9 @@ pub(super) struct Members<'j> {
 }
 
 impl<'j> Node<'j> {
-    /// The whole tree, in which nothing is null, empty or left to a template.
-    pub(super) fn root(value: &'j Json) -> Result<Self, ConfigError> {
-        let root = Self { path: String::new(), value };
-        root.refuse_nothing_and_templates()?;
-        Ok(root)
+    /// The whole tree.
+    pub(super) fn root(value: &'j Json) -> Self {
+        Self { path: String::new(), value }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -39,11 +37,38 @@ impl<'j> Node<'j> {
     }
 
     fn wrong_kind(&self, expected: &str) -> ConfigError {
-        self.error(format!("is {}; expected {expected}", self.value.kind()))
+        match self.value {
+            Json::Null => self.error("is null; give a value or leave the member out"),
+            Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => {
+                self.error(format!("is {}; expected {expected}", self.value.kind()))
+            }
+        }
     }
 
+    /// A string that says something by itself: not empty, no template, no policy expression.
     pub(super) fn text(&self) -> Result<&'j str, ConfigError> {
-        self.value.as_str().ok_or_else(|| self.wrong_kind("a string"))
+        let text = self.value.as_str().ok_or_else(|| self.wrong_kind("a string"))?;
+        if text.is_empty() {
+            return Err(self.error("is an empty string; give a value or leave the member out"));
+        }
+        if text.contains("{{") {
+            return Err(self.error("has an unresolved `{{`; fill the template in before the filter gets it"));
+        }
+        if text.starts_with("@(") {
+            return Err(
+                self.error("is a policy expression, which only API Management evaluates; write its value")
+            );
+        }
+        Ok(text)
+    }
+
+    /// A text that is compared as it stands: one with a placeholder would match nothing.
+    pub(super) fn literal(&self) -> Result<String, ConfigError> {
+        let text = self.text()?;
+        if text.contains(['<', '>', '{', '}']) {
+            return Err(self.error("has a placeholder; put in the name or id that it stands for"));
+        }
+        Ok(text.to_owned())
     }
 
     pub(super) fn flag(&self) -> Result<bool, ConfigError> {
@@ -71,7 +96,10 @@ impl<'j> Node<'j> {
     /// A whole number and its unit: `500ms`, `30s`, `5m`, `1h`.
     pub(super) fn duration(&self) -> Result<Duration, ConfigError> {
         const LONGEST: Duration = Duration::from_hours(24 * 365);
-        let text = self.value.as_str().ok_or_else(|| self.wrong_kind("a duration such as `30s`"))?;
+        if self.value.as_str().is_none() {
+            return Err(self.wrong_kind("a duration such as `30s`"));
+        }
+        let text = self.text()?;
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let parsed = text.split_at_checked(digits).and_then(|(number, unit)| {
             let milliseconds = match unit {
@@ -92,24 +120,42 @@ impl<'j> Node<'j> {
         })
     }
 
-    pub(super) fn list(&self) -> Result<Vec<Self>, ConfigError> {
+    /// A list that is not empty; `example` shows one.
+    pub(super) fn list(&self, example: &str) -> Result<Vec<Self>, ConfigError> {
         let Json::Array(elements) = self.value else {
-            return Err(self.wrong_kind("a list"));
+            return Err(self.wrong_kind(&format!("a list such as `{example}`")));
         };
+        if elements.is_empty() {
+            return Err(self.error("is an empty list; name at least one, or leave the member out"));
+        }
         let nodes = elements.iter().enumerate();
         Ok(nodes.map(|(index, value)| Node { path: format!("{}[{index}]", self.path), value }).collect())
     }
 
     pub(super) fn texts(&self) -> Result<Vec<String>, ConfigError> {
-        self.list()?.iter().map(|node| node.text().map(str::to_owned)).collect()
+        self.list(r#"[ "…" ]"#)?.iter().map(|node| node.text().map(str::to_owned)).collect()
     }
 
-    /// The members of an object, which may be `known` ones only.
-    pub(super) fn members(&self, known: &[&str]) -> Result<Members<'j>, ConfigError> {
-        let members = self.object()?;
-        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
-            let expected: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
-            let problem = format!("unknown member; expected one of {}", expected.join(", "));
+    pub(super) fn literals(&self) -> Result<Vec<String>, ConfigError> {
+        self.list(r#"[ "…" ]"#)?.iter().map(Self::literal).collect()
+    }
+
+    /// The members of an object: `built` ones, and those that belong to the language but are not built, each with what to do
+    /// instead; they are refused when they are there.
+    pub(super) fn members(
+        &self,
+        built: &[&str],
+        not_built: &[(&str, &str)],
+    ) -> Result<Members<'j>, ConfigError> {
+        let quoted: Vec<_> = built.iter().map(|name| format!("`{name}`")).collect();
+        let names = quoted.join(", ");
+        let members = self.object(&names)?;
+        if let Some(name) = members.keys().find(|name| !built.contains(&name.as_str())) {
+            let remedy = not_built.iter().find(|(known, _)| known == name).map(|(_, remedy)| remedy);
+            let problem = remedy.map_or_else(
+                || format!("unknown member; expected one of {names}"),
+                |remedy| format!("is not supported by version {}; {remedy}", env!("CARGO_PKG_VERSION")),
+            );
             return Err(ConfigError::new(joined(&self.path, name), problem));
         }
         Ok(Members { path: self.path.clone(), members })
@@ -120,35 +166,16 @@ impl<'j> Node<'j> {
         let node = |(name, value): (&'j String, &'j Json)| {
             (name.as_str(), Node { path: joined(&self.path, name), value })
         };
-        Ok(self.object()?.iter().map(node).collect())
+        Ok(self.object("names of your own")?.iter().map(node).collect())
     }
 
-    pub(super) fn object(&self) -> Result<&'j Object, ConfigError> {
+    /// The members of an object as they are; `names` says which it can have.
+    pub(super) fn object(&self, names: &str) -> Result<&'j Object, ConfigError> {
         match self.value {
             Json::Object(members) => Ok(members),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
-                Err(self.wrong_kind("an object"))
+                Err(self.wrong_kind(&format!("an object with {names}")))
             }
-        }
-    }
-
-    fn refuse_nothing_and_templates(&self) -> Result<(), ConfigError> {
-        match self.value {
-            Json::Null => Err(self.error("is null; give a value or leave the member out")),
-            Json::String(text) if text.is_empty() => {
-                Err(self.error("is an empty string; give a value or leave the member out"))
-            }
-            Json::String(text) if text.contains("{{") => {
-                Err(self.error("has an unresolved `{{`; fill the template in before the filter gets it"))
-            }
-            Json::Array(elements) if elements.is_empty() => {
-                Err(self.error("is an empty list; name at least one, or leave the member out"))
-            }
-            Json::Array(_) => self.list()?.iter().try_for_each(Self::refuse_nothing_and_templates),
-            Json::Object(_) => {
-                self.entries()?.iter().try_for_each(|(_, node)| node.refuse_nothing_and_templates())
-            }
-            Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
         }
     }
 }
@@ -169,18 +196,6 @@ impl<'j> Members<'j> {
         read: impl FnOnce(Node<'j>) -> Result<T, ConfigError>,
     ) -> Result<Option<T>, ConfigError> {
         self.get(name).map(read).transpose()
-    }
-
-    /// Refuses members that belong to the language but are not built.
-    pub(super) fn refuse_unsupported(&self, names: &[&str]) -> Result<(), ConfigError> {
-        match names.iter().find_map(|name| self.get(name)) {
-            Some(node) => Err(node.error(concat!(
-                "is not supported by version ",
-                env!("CARGO_PKG_VERSION"),
-                "; remove it, it would not be applied"
-            ))),
-            None => Ok(()),
-        }
     }
 }
 

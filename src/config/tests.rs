@@ -129,11 +129,13 @@ fn sources_other_than_authorization() {
 fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
     let policy = "validate-jwt";
     let not_built = "is not supported by version 0.1.0; remove it, it would not be applied";
+    let not_yet = |remedy: &str| format!("is not supported by version 0.1.0; {remedy}");
+    let by_route = not_yet("use one filter for each policy and let the proxy's routes choose");
     let empty_list = "is an empty list; name at least one, or leave the member out";
     let cases = [
         (String::new(), "configuration: is empty; expected a JSON object with `validate-jwt`".to_owned()),
         ("{".into(), "configuration: not JSON at line 1 column 1; expected JSON in a StringValue, or a Struct".into()),
-        ("[1]".into(), "configuration: is an array; expected an object".into()),
+        ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `clusters`, `default-cluster`, `fetch`".into()),
         ("{}".into(), "validate-jwt: is missing; it is required".into()),
         (
             r#"{"validate-jwt":{},"validate-jwt":{}}"#.into(),
@@ -141,27 +143,30 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ),
         (
             beside(r#","validate-jvt":{}"#),
-            "validate-jvt: unknown member; expected one of `validate-jwt`, `clusters`, `default-cluster`, `fetch`, \
-             `validate-azure-ad-token`, `policies`, `rules`, `options`, `token-cache`, `certificates`, \
-             `allow-cors-preflight`"
-                .into(),
+            "validate-jvt: unknown member; expected one of `validate-jwt`, `clusters`, `default-cluster`, `fetch`".into(),
         ),
         (
             with(r#","required-claims":[{"name":"a","name":"b"}]"#),
             format!("{policy}.required-claims[0].name: is there twice; remove one"),
         ),
         (beside(r#","options":{}"#), format!("options: {not_built}")),
-        (beside(r#","policies":{"a":{}}"#), format!("policies: {not_built}")),
-        (beside(r#","rules":[1]"#), format!("rules: {not_built}")),
+        (beside(r#","policies":{"a":{}}"#), format!("policies: {by_route}")),
+        (beside(r#","rules":[1]"#), format!("rules: {by_route}")),
         (beside(r#","token-cache":{}"#), format!("token-cache: {not_built}")),
-        (beside(r#","certificates":{}"#), format!("certificates: {not_built}")),
+        (beside(r#","certificates":{}"#), format!("certificates: {}", not_yet("use `issuer-signing-keys` with `n` and `e`, or `jwk`"))),
         (beside(r#","allow-cors-preflight":true"#), format!("allow-cors-preflight: {not_built}")),
         (
             r#"{"validate-azure-ad-token":{"tenant-id":"x"}}"#.into(),
-            format!("validate-azure-ad-token: {not_built}"),
+            format!(
+                "validate-azure-ad-token: {}",
+                not_yet(
+                    "write the policy as `validate-jwt`, with the tenant's `openid-config`, `audiences`, and the client \
+                     application in `required-claims` (`azp`, in v1 tokens `appid`)"
+                )
+            ),
         ),
-        (with(r#","token-value":{"cookie":"t"}"#), format!("{policy}.token-value: {not_built}")),
-        (with(r#","decryption-keys":[{"value":"x"}]"#), format!("{policy}.decryption-keys: {not_built}")),
+        (with(r#","token-value":{"cookie":"t"}"#), format!("{policy}.token-value: {}", not_yet("use `header-name` or `query-parameter-name`"))),
+        (with(r#","decryption-keys":[{"value":"x"}]"#), format!("{policy}.decryption-keys: {}", not_yet("encrypted tokens are refused"))),
         (
             with(r#","output-token-variable-name":"jwt""#),
             format!("{policy}.output-token-variable-name: {not_built}"),
@@ -195,7 +200,51 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
             with(r#","audiences":["{request-host}"]"#),
             format!("{policy}.audiences[0]: `{{request-host}}` is not supported by this version; name the audience"),
         ),
-        (with(r#","audiences":"a""#), format!("{policy}.audiences: is a string; expected a list")),
+        (with(r#","audiences":"a""#), format!("{policy}.audiences: is a string; expected a list such as `[ \"api://…\" ]`")),
+        (
+            with(r#","audiences":["@(context.Request.OriginalUrl.Host)"]"#),
+            format!(
+                "{policy}.audiences[0]: is a policy expression, which only API Management evaluates; write its value"
+            ),
+        ),
+        (
+            with(r#","audiences":["api://{API_APP_ID_URI}"]"#),
+            format!("{policy}.audiences[0]: has a placeholder; put in the name or id that it stands for"),
+        ),
+        (
+            with(r#","issuers":["https://<tenant-name>.b2clogin.com/"]"#),
+            format!("{policy}.issuers[0]: has a placeholder; put in the name or id that it stands for"),
+        ),
+        (
+            with(r#","failed-validation-error-message":"@((string)context.LastError.Message)""#),
+            format!(
+                "{policy}.failed-validation-error-message: is a policy expression, which only API Management evaluates; \
+                 write its value"
+            ),
+        ),
+        (
+            with("").replace(r#"[{"url":"https://idp.example/x"}]"#, r#"["https://idp.example/x"]"#),
+            format!("{policy}.openid-config[0]: is a string; expected an object with `url`"),
+        ),
+        (
+            with("").replace(r#"[{"url":"https://idp.example/x"}]"#, r#""https://idp.example/x""#),
+            format!(
+                "{policy}.openid-config: is a string; expected a list such as `[ {{ \"url\": \"https://…\" }} ]`"
+            ),
+        ),
+        (
+            with("").replace("openid-config", "openIdConfig").replace(r#"[{"url":"https://idp.example/x"}]"#, "[]"),
+            format!(
+                "{policy}.openIdConfig: unknown member; expected one of `header-name`, `query-parameter-name`, \
+                 `require-scheme`, `failed-validation-httpcode`, `failed-validation-error-message`, \
+                 `require-expiration-time`, `require-signed-tokens`, `clock-skew`, `openid-config`, \
+                 `issuer-signing-keys`, `audiences`, `issuers`, `required-claims`"
+            ),
+        ),
+        (
+            beside(r#","default-cluster":"outbound|{prt}||{host}""#),
+            "default-cluster: has a placeholder other than `{host}` and `{port}`".into(),
+        ),
         (with(r#","audiences":[1]"#), format!("{policy}.audiences[0]: is a number; expected a string")),
         (
             with(r#","query-parameter-name":"t""#),
@@ -365,19 +414,29 @@ fn keys_are_checked_and_never_quoted() {
         ),
         (
             r#"{"jwk":{"kty":"oct","k":"AAAA"}}"#,
-            format!("{place}.jwk: unusable key: `kty` or `crv` of no key that verifies a known algorithm"),
+            format!("{place}.jwk: is a secret; write it as `value`, in Base64"),
+        ),
+        (r#"{"jwk":{"keys":[]}}"#, format!("{place}.jwk: is a key set; expected one key of it")),
+        (
+            r#"{"jwk":{"kty":"OKP","crv":"Ed25519","x":"","d":"AAAA"}}"#,
+            format!(
+                "{place}.jwk: is a private key; leave its private members out, only the public ones are needed"
+            ),
+        ),
+        (
+            r#"{"jwk":{"kty":"EC"}}"#,
+            format!(
+                "{place}.jwk: unusable key: neither RSA, nor EC on P-256, P-384 or P-521, nor OKP with Ed25519 (`kty`, \
+                 `crv`)"
+            ),
         ),
         (
             r#"{"value-from-env":"KEY"}"#,
-            format!(
-                "{place}.value-from-env: is not supported by version 0.1.0; remove it, it would not be applied"
-            ),
+            format!("{place}.value-from-env: is not supported by version 0.1.0; put the secret in `value`"),
         ),
         (
             r#"{"certificate-id":"c"}"#,
-            format!(
-                "{place}.certificate-id: is not supported by version 0.1.0; remove it, it would not be applied"
-            ),
+            format!("{place}.certificate-id: is not supported by version 0.1.0; use `n` and `e`, or `jwk`"),
         ),
     ] {
         assert_eq!(parse(&with_key(key)).unwrap_err(), expected, "{key}");

@@ -27,14 +27,21 @@ const MAX_INLINE_KEYS: usize = 16;
 /// The most seconds of `clock-skew`: beyond a day it is no skew.
 const MAX_CLOCK_SKEW: u32 = 86_400;
 
-const NOT_BUILT: [&str; 7] = [
-    "validate-azure-ad-token",
-    "policies",
-    "rules",
-    "options",
-    "token-cache",
-    "certificates",
-    "allow-cors-preflight",
+/// What to do where nothing takes the place of a word.
+const REMOVE: &str = "remove it, it would not be applied";
+
+const NOT_BUILT: [(&str, &str); 7] = [
+    (
+        "validate-azure-ad-token",
+        "write the policy as `validate-jwt`, with the tenant's `openid-config`, `audiences`, and the client application in \
+         `required-claims` (`azp`, in v1 tokens `appid`)",
+    ),
+    ("policies", "use one filter for each policy and let the proxy's routes choose"),
+    ("rules", "use one filter for each policy and let the proxy's routes choose"),
+    ("options", REMOVE),
+    ("token-cache", REMOVE),
+    ("certificates", "use `issuer-signing-keys` with `n` and `e`, or `jwk`"),
+    ("allow-cors-preflight", REMOVE),
 ];
 
 /// The whole configuration.
@@ -79,20 +86,22 @@ pub(super) struct Fetch {
 }
 
 pub(super) fn read(json: &crate::json::Json) -> Result<Plugin, ConfigError> {
-    let root = Node::root(json)?;
-    let built = ["validate-jwt", "clusters", "default-cluster", "fetch"];
-    let members = root.members(&[&built[..], &NOT_BUILT[..]].concat())?;
-    members.refuse_unsupported(&NOT_BUILT)?;
+    let members =
+        Node::root(json).members(&["validate-jwt", "clusters", "default-cluster", "fetch"], &NOT_BUILT)?;
     Ok(Plugin {
         validate_jwt: read_validate_jwt(&members.require("validate-jwt")?)?,
         clusters: members.read("clusters", |node| read_clusters(&node))?.unwrap_or_default(),
-        default_cluster: members.read("default-cluster", |node| read_cluster(&node))?,
+        default_cluster: members.read("default-cluster", |node| read_default_cluster(&node))?,
         fetch: members.read("fetch", |node| read_fetch(&node))?.unwrap_or_default(),
     })
 }
 
 fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
-    const NOT_BUILT: [&str; 3] = ["token-value", "decryption-keys", "output-token-variable-name"];
+    const NOT_BUILT: [(&str, &str); 3] = [
+        ("token-value", "use `header-name` or `query-parameter-name`"),
+        ("decryption-keys", "encrypted tokens are refused"),
+        ("output-token-variable-name", REMOVE),
+    ];
     let built = [
         "header-name",
         "query-parameter-name",
@@ -108,8 +117,7 @@ fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
         "issuers",
         "required-claims",
     ];
-    let members = node.members(&[&built[..], &NOT_BUILT[..]].concat())?;
-    members.refuse_unsupported(&NOT_BUILT)?;
+    let members = node.members(&built, &NOT_BUILT)?;
     if let Some(signed) = members.get("require-signed-tokens")
         && !signed.flag()?
     {
@@ -127,20 +135,31 @@ fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
         clock_skew: members
             .read("clock-skew", |node| node.integer(0..=MAX_CLOCK_SKEW, "seconds"))?
             .unwrap_or(0),
-        openid_config: read_each(&members, "openid-config", read_openid_config)?,
+        openid_config: read_each(
+            &members,
+            "openid-config",
+            r#"[ { "url": "https://…" } ]"#,
+            read_openid_config,
+        )?,
         inline_keys: read_inline_keys(&members)?,
         audiences: members.read("audiences", |node| read_audiences(&node))?,
-        issuers: members.read("issuers", |node| node.texts())?,
-        required_claims: read_each(&members, "required-claims", read_required_claim)?,
+        issuers: members.read("issuers", |node| node.literals())?,
+        required_claims: read_each(
+            &members,
+            "required-claims",
+            r#"[ { "name": "…", "values": [ "…" ] } ]"#,
+            read_required_claim,
+        )?,
     })
 }
 
 fn read_each<T>(
     members: &Members<'_>,
     name: &str,
+    example: &str,
     read: impl Fn(&Node<'_>) -> Result<T, ConfigError>,
 ) -> Result<Vec<T>, ConfigError> {
-    let elements = members.read(name, |node| node.list())?.unwrap_or_default();
+    let elements = members.read(name, |node| node.list(example))?.unwrap_or_default();
     elements.iter().map(read).collect()
 }
 
@@ -193,12 +212,9 @@ fn read_refusal(members: &Members<'_>) -> Result<Refusal, ConfigError> {
 }
 
 fn read_openid_config(node: &Node<'_>) -> Result<OpenIdConfig, ConfigError> {
-    let url = node.members(&["url"])?.require("url")?;
-    let text = url.text()?;
-    if text.contains(['<', '>', '{', '}']) {
-        return Err(url.error("has a placeholder; put in the name or id that it stands for"));
-    }
-    let parsed = Url::parse(text).map_err(|error| {
+    let url = node.members(&["url"], &[])?.require("url")?;
+    let text = url.literal()?;
+    let parsed = Url::parse(&text).map_err(|error| {
         url.error(format!(
             "{error}; expected the whole URL of the discovery document, such as \
              `https://login.microsoftonline.com/{{tenant}}/v2.0/.well-known/openid-configuration`"
@@ -208,20 +224,20 @@ fn read_openid_config(node: &Node<'_>) -> Result<OpenIdConfig, ConfigError> {
 }
 
 fn read_audiences(node: &Node<'_>) -> Result<Vec<String>, ConfigError> {
-    let not_built = node
-        .list()?
+    let host = node
+        .list(r#"[ "api://…" ]"#)?
         .into_iter()
         .find(|audience| audience.text().is_ok_and(|text| text.contains("{request-host}")));
-    match not_built {
+    match host {
         Some(audience) => {
             Err(audience.error("`{request-host}` is not supported by this version; name the audience"))
         }
-        None => node.texts(),
+        None => node.literals(),
     }
 }
 
 fn read_required_claim(node: &Node<'_>) -> Result<RequiredClaim, ConfigError> {
-    let members = node.members(&["name", "match", "separator", "values"])?;
+    let members = node.members(&["name", "match", "separator", "values"], &[])?;
     let values = members.read("values", |node| node.texts())?;
     let takes_any =
         members
@@ -245,26 +261,26 @@ fn read_required_claim(node: &Node<'_>) -> Result<RequiredClaim, ConfigError> {
 }
 
 fn read_inline_keys(members: &Members<'_>) -> Result<Vec<Jwk>, ConfigError> {
-    if let Some(node) = members.get("issuer-signing-keys")
-        && node.list()?.len() > MAX_INLINE_KEYS
-    {
-        return Err(node.error(format!("has more than {MAX_INLINE_KEYS} keys")));
+    let keys = read_each(members, "issuer-signing-keys", r#"[ { "value": "…" } ]"#, read_inline_key)?;
+    match members.get("issuer-signing-keys") {
+        Some(node) if keys.len() > MAX_INLINE_KEYS => {
+            Err(node.error(format!("has more than {MAX_INLINE_KEYS} keys")))
+        }
+        Some(_) | None => Ok(keys),
     }
-    read_each(members, "issuer-signing-keys", read_inline_key)
 }
 
 fn read_inline_key(node: &Node<'_>) -> Result<Jwk, ConfigError> {
-    const NOT_BUILT: [&str; 2] = ["value-from-env", "certificate-id"];
-    let members = node.members(&[&["id", "value", "n", "e", "jwk"][..], &NOT_BUILT[..]].concat())?;
-    members.refuse_unsupported(&NOT_BUILT)?;
+    const NOT_BUILT: [(&str, &str); 2] =
+        [("value-from-env", "put the secret in `value`"), ("certificate-id", "use `n` and `e`, or `jwk`")];
+    let members = node.members(&["id", "value", "n", "e", "jwk"], &NOT_BUILT)?;
     let id = members.read("id", |node| node.text().map(str::to_owned))?;
     let kinds = [members.get("value"), members.get("n").or_else(|| members.get("e")), members.get("jwk")];
     if kinds.iter().flatten().count() != 1 {
         return Err(node.error("expected one of `value` (Base64 secret), `n` with `e` (RSA) and `jwk`"));
     }
     if let Some(jwk) = members.get("jwk") {
-        let key = Jwk::parse(jwk.object()?).map_err(|error| jwk.error(format!("unusable key: {error}")))?;
-        return Ok(Jwk { key_id: id.or(key.key_id), ..key });
+        return read_jwk(&jwk, id);
     }
     let key = if let Some(value) = members.get("value") {
         VerifyingKey::Symmetric(read_secret(&value)?)
@@ -275,6 +291,23 @@ fn read_inline_key(node: &Node<'_>) -> Result<Jwk, ConfigError> {
         VerifyingKey::Public(key.map_err(|fault| node.error(format!("unusable key: {fault}")))?)
     };
     Ok(Jwk { key_id: id, thumbprint: None, algorithm: None, issuer: None, key })
+}
+
+fn read_jwk(node: &Node<'_>, id: Option<String>) -> Result<Jwk, ConfigError> {
+    let members = node.object("the members of a public key (RFC 7517)")?;
+    if members.contains_key("keys") {
+        return Err(node.error("is a key set; expected one key of it"));
+    }
+    if members.contains_key("k") {
+        return Err(node.error("is a secret; write it as `value`, in Base64"));
+    }
+    if members.contains_key("d") {
+        return Err(
+            node.error("is a private key; leave its private members out, only the public ones are needed")
+        );
+    }
+    let key = Jwk::parse(members).map_err(|error| node.error(format!("unusable key: {error}")))?;
+    Ok(Jwk { key_id: id.or(key.key_id), ..key })
 }
 
 fn read_secret(node: &Node<'_>) -> Result<SymmetricKey, ConfigError> {
@@ -319,20 +352,32 @@ fn read_clusters(node: &Node<'_>) -> Result<BTreeMap<String, String>, ConfigErro
         .collect()
 }
 
+/// A cluster, or a pattern with `{host}` and `{port}`.
+fn read_default_cluster(node: &Node<'_>) -> Result<String, ConfigError> {
+    let pattern = read_cluster(node)?;
+    if pattern.replace("{host}", "").replace("{port}", "").contains(['{', '}']) {
+        return Err(node.error("has a placeholder other than `{host}` and `{port}`"));
+    }
+    Ok(pattern)
+}
+
 fn read_cluster(node: &Node<'_>) -> Result<String, ConfigError> {
     node.text().map(str::to_owned)
 }
 
 fn read_fetch(node: &Node<'_>) -> Result<Fetch, ConfigError> {
-    let members = node.members(&[
-        "timeout",
-        "refresh-interval",
-        "unknown-kid-interval",
-        "max-stale",
-        "max-response-bytes",
-        "max-waiting-requests",
-        "allow-http",
-    ])?;
+    let members = node.members(
+        &[
+            "timeout",
+            "refresh-interval",
+            "unknown-kid-interval",
+            "max-stale",
+            "max-response-bytes",
+            "max-waiting-requests",
+            "allow-http",
+        ],
+        &[],
+    )?;
     let default = Fetch::default();
     let duration = |name, default| {
         members.read(name, |node| node.duration()).map(|duration| duration.unwrap_or(default))

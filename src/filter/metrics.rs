@@ -60,14 +60,14 @@ impl Metrics {
                 Availability::Ready(set) => set.keys().len(),
                 Availability::Pending | Availability::Down { .. } => 0,
             };
-            let age = newest.map_or(0, |publication| publication.age(now).as_secs());
+            // Without a good answer there is no age; a zero would look like a fresh one.
+            let age = newest.map(|publication| ("age_seconds", publication.age(now).as_secs()));
             let gauges = [
                 ("keys", size(usable)),
-                ("age_seconds", age),
                 ("ready", u64::from(usable > 0)),
                 ("waiting", size(keys.waiting_for(provider.id()))),
             ];
-            for (name, value) in gauges {
+            for (name, value) in gauges.into_iter().chain(age) {
                 if let Some(id) = self.define(MetricKind::Gauge, self.provider(provider.id(), name)) {
                     host::record_metric(id, value);
                 }

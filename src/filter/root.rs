@@ -22,7 +22,7 @@ use crate::{
     algorithm::Algorithm,
     budget::LogBudget,
     config::Configuration,
-    keys::{Action, Fetch, KeyStore, Report},
+    keys::{Action, Fetch, Fetched, KeyStore, Report},
     signature::Verifier,
 };
 
@@ -183,8 +183,10 @@ fn log_report(plugin: &Plugin, report: &Report) {
     };
     let (url, seconds) = (provider.url(), report.next.as_secs_f32());
     match &report.result {
-        Ok((keys, 0)) => log::info!("{url}: {keys} keys"),
-        Ok((keys, skipped)) => log::info!("{url}: {keys} keys, {skipped} more cannot be used"),
+        Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {
+            log::info!("{url}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
+        }
+        Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{url}: {keys} keys"),
         Err(error) => log::warn!("{url}: no new keys: {error}; next attempt in {seconds:.1} s"),
     }
 }

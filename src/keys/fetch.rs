@@ -61,6 +61,8 @@ pub enum FetchError {
     Status {
         /// What was fetched.
         url: Url,
+        /// By which cluster.
+        cluster: String,
         /// The status.
         status: u16,
     },
@@ -107,8 +109,13 @@ impl fmt::Display for FetchError {
                     FetchFault::TimedOut => "no answer within fetch.timeout",
                 })
             }
-            Self::Status { url, status } => {
-                write!(f, "{}: status {status}, not 200", Excerpt(&url.to_string()))
+            Self::Status { url, cluster, status } => {
+                write!(f, "{} by cluster `{cluster}`: status {status}, not 200", Excerpt(&url.to_string()))?;
+                // Not the provider's word: a proxy says so of a host that it cannot reach.
+                f.write_str(match status {
+                    502..=504 => " (the proxy's own when it cannot connect, or gets no answer in time)",
+                    _ => "",
+                })
             }
             Self::Discovery(error) => write!(f, "{error}"),
             Self::InsecureJwksUri(url) => {
@@ -151,7 +158,8 @@ impl Limits {
             |fault| FetchError::Fault { url: fetch.url.clone(), cluster: fetch.cluster.clone(), fault };
         let response = response.map_err(fault)?;
         if response.status != 200 {
-            return Err(FetchError::Status { url: fetch.url.clone(), status: response.status });
+            let (url, cluster) = (fetch.url.clone(), fetch.cluster.clone());
+            return Err(FetchError::Status { url, cluster, status: response.status });
         }
         if response.body.len() > self.max_response_bytes {
             return Err(fault(FetchFault::TooLarge));

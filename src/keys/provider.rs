@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    ProviderId,
+    Fetched, ProviderId,
     fetch::{Fetch, FetchError, FetchFault, Limits, Response},
     schedule::{Jitter, Schedule, backoff},
 };
@@ -77,8 +77,8 @@ pub(super) enum Step {
     Next(Fetch),
     /// The fetch ended, well or ill.
     Ended {
-        /// Usable keys and keys left out, or why there are none.
-        result: Result<(usize, usize), FetchError>,
+        /// What it brought, or why it brought nothing.
+        result: Result<Fetched, FetchError>,
         /// Whether an unknown `kid` had caused it.
         for_unknown_key: bool,
     },
@@ -212,9 +212,13 @@ impl Provider {
             }),
             Some(discovery) => {
                 body.and_then(|body| KeySet::parse(&body).map_err(FetchError::KeySet)).map(|keys| {
-                    let counts = (keys.keys().len(), keys.skipped().len());
+                    let fetched = Fetched {
+                        keys: keys.keys().len(),
+                        skipped: keys.skipped().len(),
+                        first_skipped: keys.skipped().first().copied(),
+                    };
                     self.publish(discovery.issuer, keys, now);
-                    self.end(Ok(counts), for_unknown_key, now)
+                    self.end(Ok(fetched), for_unknown_key, now)
                 })
             }
         };
@@ -250,12 +254,7 @@ impl Provider {
         fetch
     }
 
-    fn end(
-        &mut self,
-        result: Result<(usize, usize), FetchError>,
-        for_unknown_key: bool,
-        now: Timestamp,
-    ) -> Step {
+    fn end(&mut self, result: Result<Fetched, FetchError>, for_unknown_key: bool, now: Timestamp) -> Step {
         let wait = if result.is_ok() {
             self.failures = 0;
             // Keys that may not be used any more are no reason to wait for newer ones.

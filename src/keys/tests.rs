@@ -158,7 +158,14 @@ fn the_first_tick_fetches_discovery_then_keys() {
     world.ok(&key_set("a"));
     assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
     assert_eq!(world.provider().published()[0].issuer.as_str(), ISSUER);
-    assert_eq!(world.reports, [Report { provider: ID, result: Ok((1, 0)), next: seconds(3600) }]);
+    assert_eq!(
+        world.reports,
+        [Report {
+            provider: ID,
+            result: Ok(Fetched { keys: 1, skipped: 0, first_skipped: None }),
+            next: seconds(3600)
+        }]
+    );
 }
 
 #[test]
