@@ -40,5 +40,5 @@ struct Plugin {
 proxy_wasm::main! {{
     // The proxy filters by its own level; what lies below this one costs not even a call.
     proxy_wasm::set_log_level(LogLevel::Info);
-    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+    proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));
 }}

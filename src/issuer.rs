@@ -54,14 +54,27 @@ impl Issuer {
 
     /// The host, when the issuer is a URL.
     pub fn host(&self) -> Option<String> {
-        // Braces are no characters of a URL.
-        host_of(&self.0.replace(PLACEHOLDER, "tenantid"))
+        host_of(&self.0)
+    }
+
+    /// Whether the template's placeholder stands in the host, where it could stand for anybody's.
+    pub fn has_open_host(&self) -> bool {
+        self.host().is_some_and(|host| host.contains(['{', '}']))
     }
 }
 
-/// The host of an issuer that is a URL.
+/// The host of an issuer that looks like a URL, in lower case.
+///
+/// An issuer is a name, not an address, and may hold what no URL to fetch would: whose host it claims is told all the same.
 pub fn host_of(iss: &str) -> Option<String> {
-    Url::parse(iss).ok().map(|url| url.host().to_owned())
+    let (_, rest) = iss.split_once("://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some(_) | None => host,
+    };
+    Some(without_port.to_ascii_lowercase())
 }
 
 /// Hosts of one Entra cloud, which publish the same tenants: sign-in hosts and the host of v1 issuers.

@@ -16,6 +16,13 @@ use crate::excerpt::Excerpt;
 /// How deep objects and arrays may nest. Real tokens stay under 8.
 pub const MAX_DEPTH: usize = 32;
 
+/// How often a byte may be read on average. Each object and array is read by itself, so a text that is nested is read once for
+/// each level that it lies in; key sets with certificates come to five.
+pub const MAX_READINGS: usize = 8;
+
+/// What may be read of any text: short ones may nest to the full depth.
+const SHORT: usize = 65_536;
+
 /// A parsed JSON value. It may be a token's or a secret: `Debug` shows its kind alone.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Json {
@@ -53,7 +60,8 @@ pub enum JsonError {
         /// Where, such as `a.b[0].c`.
         path: String,
     },
-    /// Objects and arrays nest deeper than [`MAX_DEPTH`].
+    /// Objects and arrays nest deeper than [`MAX_DEPTH`], or so much of the text so deep that it would be read more often
+    /// than [`MAX_READINGS`].
     TooDeep,
 }
 
@@ -63,7 +71,7 @@ impl fmt::Display for JsonError {
             Self::NotUtf8 => write!(f, "not UTF-8"),
             Self::Syntax { line, column } => write!(f, "not JSON at line {line} column {column}"),
             Self::DuplicateMember { path } => write!(f, "not strict JSON: member `{path}` is there twice"),
-            Self::TooDeep => write!(f, "nested deeper than {MAX_DEPTH} levels"),
+            Self::TooDeep => write!(f, "nested too deep"),
         }
     }
 }
@@ -89,7 +97,8 @@ impl Json {
         let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
         // The raw scan checks the syntax of the whole text without recursion, whatever its depth.
         let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-        expand(raw, MAX_DEPTH)
+        let mut budget = text.len().saturating_mul(MAX_READINGS).saturating_add(SHORT);
+        expand(raw, MAX_DEPTH, &mut budget)
     }
 
     /// The text of a string value.
@@ -131,9 +140,12 @@ fn syntax(error: &serde_json::Error) -> JsonError {
     JsonError::Syntax { line: error.line(), column: error.column() }
 }
 
-fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
+fn expand(raw: &RawValue, depth: usize, budget: &mut usize) -> Result<Json, JsonError> {
     let text = raw.get();
-    let inner = || depth.checked_sub(1).ok_or(JsonError::TooDeep);
+    let mut inner = || {
+        *budget = budget.checked_sub(text.len()).ok_or(JsonError::TooDeep)?;
+        depth.checked_sub(1).ok_or(JsonError::TooDeep)
+    };
     Ok(match text.as_bytes().first() {
         Some(b'{') => {
             let depth = inner()?;
@@ -142,8 +154,8 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
             for (name, value) in members {
                 match object.entry(name) {
                     Entry::Vacant(member) => {
-                        let value =
-                            expand(value, depth).map_err(|error| error.within(&step(member.key())))?;
+                        let value = expand(value, depth, budget)
+                            .map_err(|error| error.within(&step(member.key())))?;
                         member.insert(value)
                     }
                     Entry::Occupied(member) => {
@@ -157,7 +169,7 @@ fn expand(raw: &RawValue, depth: usize) -> Result<Json, JsonError> {
             let depth = inner()?;
             let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| syntax(&error))?;
             let elements = elements.into_iter().enumerate().map(|(index, element)| {
-                expand(element, depth).map_err(|error| error.within(&format!("[{index}]")))
+                expand(element, depth, budget).map_err(|error| error.within(&format!("[{index}]")))
             });
             Json::Array(elements.collect::<Result<_, _>>()?)
         }
@@ -250,6 +262,20 @@ mod tests {
             assert_eq!(Json::parse(bytes).as_ref(), Err(expected), "{}", String::from_utf8_lossy(bytes));
         }
         assert!(matches!(Json::parse(br#"{"a":"\ud800"}"#), Err(JsonError::Syntax { .. })), "lone surrogate");
+    }
+
+    #[test]
+    fn how_often_a_text_is_read_is_limited() {
+        let buried = |levels: usize| {
+            format!("{}[{}1]{}", r#"{"a":"#.repeat(levels), "1,".repeat(20_000), "}".repeat(levels))
+        };
+        assert!(Json::parse(buried(6).as_bytes()).is_ok());
+        assert_eq!(Json::parse(buried(12).as_bytes()), Err(JsonError::TooDeep));
+        // A key set as providers publish them: most of it certificates, in an array in an object in an array in an object.
+        let certificate = "A".repeat(2000);
+        let key = format!(r#"{{"kty":"RSA","x5c":["{certificate}"]}}"#);
+        let set = format!(r#"{{"keys":[{}]}}"#, vec![key; 20].join(","));
+        assert!(Json::parse(set.as_bytes()).is_ok());
     }
 
     #[test]

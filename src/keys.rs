@@ -98,7 +98,17 @@ pub enum Action {
 pub struct Woken {
     /// The request.
     pub request: RequestId,
-    /// The providers that were asked again for its unknown `kid`: they are not asked a second time.
+    /// What it waited for.
+    pub waited: Waited,
+}
+
+/// What a request waited for already. It waits for each thing once, so that it gets an answer in time whatever the providers
+/// do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waited {
+    /// Providers of which a fetch has ended meanwhile.
+    pub fetched: ProviderSet,
+    /// Providers that were asked again for the token's unknown `kid`.
     pub refetched: ProviderSet,
 }
 
@@ -163,7 +173,7 @@ impl SteadyClock {
 struct Waiting {
     request: RequestId,
     wish: ProviderSet,
-    refetched: ProviderSet,
+    waited: Waited,
 }
 
 impl KeyStore {
@@ -232,7 +242,7 @@ impl KeyStore {
         &mut self,
         request: RequestId,
         wish: Wish,
-        refetched: ProviderSet,
+        waited: Waited,
         now: Timestamp,
     ) -> Result<(), Full> {
         if self.waiting.len() >= self.max_waiting {
@@ -246,7 +256,7 @@ impl KeyStore {
                 provider.want_key(now);
             }
         }
-        self.waiting.push(Waiting { request, wish: wish.providers, refetched });
+        self.waiting.push(Waiting { request, wish: wish.providers, waited });
         Ok(())
     }
 
@@ -282,10 +292,11 @@ impl KeyStore {
         self.waiting
             .extract_if(.., |waiting| waiting.wish.contains(id))
             .map(|mut waiting| {
+                waiting.waited.fetched.insert(id);
                 if for_unknown_key {
-                    waiting.refetched.insert(id);
+                    waiting.waited.refetched.insert(id);
                 }
-                Woken { request: waiting.request, refetched: waiting.refetched }
+                Woken { request: waiting.request, waited: waiting.waited }
             })
             .collect()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     issuer::{self, Issuer, PERSONAL_ACCOUNTS_TENANT},
-    keys::{Availability, KeyStore, Provider, ProviderSet, Publication, Wish},
+    keys::{Availability, KeyStore, Provider, ProviderSet, Publication, Waited, Wish},
     policy::{Policy, PolicyProvider},
     rejection::{IssuerFault, Rejection},
     time::Timestamp,
@@ -61,6 +61,15 @@ impl<'k> Candidate<'k> {
         self.voucher.publication.map(|publication| &publication.issuer)
     }
 
+    fn is_same_authority(&self, other: &Self) -> bool {
+        issuer::is_same_authority(self.host(), other.host())
+    }
+
+    /// Whether the issuer lies on the configuration's own host.
+    fn is_on_host_of(&self, iss: &str) -> bool {
+        issuer::host_of(iss).is_some_and(|host| issuer::is_same_authority(&host, self.host()))
+    }
+
     fn names(&self, iss: &str, tenant: Option<&str>) -> bool {
         self.issuer().is_some_and(|issuer| issuer.names(iss, tenant))
     }
@@ -77,6 +86,7 @@ pub fn select<'k>(
     policy: &'k Policy,
     keys: &'k KeyStore,
     token: &UntrustedToken<'_>,
+    waited: Waited,
     now: Timestamp,
 ) -> Result<Vec<Voucher<'k>>, Undecided> {
     let candidates: Vec<_> =
@@ -89,18 +99,21 @@ pub fn select<'k>(
         return refuse(IssuerFault::Absent);
     };
     let tenant = token.claimed_tenant();
-    let is_listed = policy.issuers.as_ref().is_some_and(|issuers| issuers.iter().any(|listed| listed == iss));
+    let is_listed = is_listed(policy, token);
     let unknown: Vec<_> =
         candidates.iter().copied().filter(|candidate| candidate.issuer().is_none()).collect();
 
     let mut named: Vec<_> =
         candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant)).collect();
     let is_personal = tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
-    if is_personal && !named.is_empty() {
+    let is_refused_as_personal =
+        is_personal && named.iter().all(Candidate::is_for_organizations) && !named.is_empty();
+    if is_personal {
         named.retain(|candidate| !candidate.is_for_organizations());
-        if named.is_empty() && !is_listed {
-            return refuse(IssuerFault::PersonalAccount);
-        }
+    }
+    // What a provider says now goes before what another said earlier.
+    if let Some(newest) = named.iter().copied().find(|candidate| candidate.is_newest) {
+        named.retain(|candidate| candidate.is_newest || candidate.is_same_authority(&newest));
     }
     if !are_one_authority(&named) {
         // Two hosts that publish one issuer: neither can be told from an impostor.
@@ -115,25 +128,28 @@ pub fn select<'k>(
             policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
         });
     if is_allowed && !named.is_empty() {
+        let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown
+            .into_iter()
+            .partition(|unknown| named.iter().any(|candidate| unknown.is_same_authority(candidate)));
+        // For an issuer on a host that is not the provider's own, another provider may have the better claim.
+        let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(iss));
+        if !is_at_home && !others.is_empty() {
+            return Err(await_any(&others, waited, now));
+        }
         // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too.
-        let awaited = unknown.iter().filter(|awaited| {
-            named.iter().any(|candidate| issuer::is_same_authority(awaited.host(), candidate.host()))
-        });
-        return Ok(named.iter().chain(awaited).map(|candidate| candidate.voucher).collect());
+        return Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect());
     }
     if !unknown.is_empty() {
-        return Err(await_any(&unknown, now));
+        return Err(await_any(&unknown, waited, now));
     }
     if !is_listed {
-        return refuse(IssuerFault::NotListed);
+        let fault =
+            if is_refused_as_personal { IssuerFault::PersonalAccount } else { IssuerFault::NotListed };
+        return refuse(fault);
     }
     // No document names the issuer: what the providers publish now vouches, where it is clear whose it is.
     let newest = candidates.into_iter().filter(|candidate| candidate.is_newest).collect::<Vec<_>>();
-    let issuer_host = issuer::host_of(iss);
-    let is_own = |candidate: &Candidate<'_>| {
-        issuer_host.as_ref().is_some_and(|host| issuer::is_same_authority(host, candidate.host()))
-    };
-    let own: Vec<_> = newest.iter().copied().filter(is_own).collect();
+    let own: Vec<_> = newest.iter().copied().filter(|candidate| candidate.is_on_host_of(iss)).collect();
     let chosen = if own.is_empty() { newest } else { own };
     if !are_one_authority(&chosen) {
         return refuse(IssuerFault::SeveralHosts);
@@ -141,8 +157,14 @@ pub fn select<'k>(
     Ok(chosen.iter().map(|candidate| candidate.voucher).collect())
 }
 
-/// Waits for those that have a fetch under way or due; when none has, says when to come back.
-fn await_any(candidates: &[Candidate<'_>], now: Timestamp) -> Undecided {
+/// Whether the policy's `issuers` name the token's.
+pub fn is_listed(policy: &Policy, token: &UntrustedToken<'_>) -> bool {
+    let iss = token.claimed_issuer();
+    policy.issuers.as_ref().is_some_and(|issuers| issuers.iter().any(|listed| Some(listed.as_str()) == iss))
+}
+
+/// Waits for those that have a fetch under way or due, unless it did so before; when none has, says when to come back.
+fn await_any(candidates: &[Candidate<'_>], waited: Waited, now: Timestamp) -> Undecided {
     let mut pending = ProviderSet::default();
     let mut retry_after: Option<Duration> = None;
     for Candidate { voucher: Voucher { provider, publication }, .. } in candidates {
@@ -150,7 +172,10 @@ fn await_any(candidates: &[Candidate<'_>], now: Timestamp) -> Undecided {
             Availability::Down { retry_after: wait } => {
                 retry_after = Some(retry_after.map_or(wait, |shortest| shortest.min(wait)));
             }
-            Availability::Ready(_) | Availability::Pending => pending.insert(provider.id()),
+            Availability::Ready(_) | Availability::Pending if !waited.fetched.contains(provider.id()) => {
+                pending.insert(provider.id());
+            }
+            Availability::Ready(_) | Availability::Pending => retry_after = Some(Duration::ZERO),
         }
     }
     match retry_after {
@@ -162,7 +187,5 @@ fn await_any(candidates: &[Candidate<'_>], now: Timestamp) -> Undecided {
 }
 
 fn are_one_authority(candidates: &[Candidate<'_>]) -> bool {
-    candidates
-        .iter()
-        .all(|one| candidates.iter().all(|other| issuer::is_same_authority(one.host(), other.host())))
+    candidates.iter().all(|one| candidates.iter().all(|other| one.is_same_authority(other)))
 }

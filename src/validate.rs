@@ -1,13 +1,13 @@
 //! The journey of a token, top to bottom: extract, parse, choose keys, verify, check. One function of (policy, keys, request,
 //! now); it is run again from the top when keys have come.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use crate::{
     algorithm::Algorithm,
     checks, issuer,
     jwk::Jwk,
-    keys::{Availability, KeyStore, ProviderSet, Publication, Wish},
+    keys::{Availability, KeyStore, ProviderSet, Publication, Waited, Wish},
     policy::Policy,
     rejection::{IssuerFault, Rejection},
     request::RequestHead,
@@ -56,8 +56,8 @@ pub struct Quote {
 pub struct Attempt<'h> {
     /// Its head.
     pub head: RequestHead<'h>,
-    /// The providers that were already asked again for its unknown `kid`.
-    pub refetched: ProviderSet,
+    /// What it waited for already.
+    pub waited: Waited,
     /// When.
     pub now: Timestamp,
 }
@@ -105,13 +105,18 @@ fn find_key<'u>(
     let algorithm = Algorithm::from_name(&token.header().algorithm_name)
         .filter(|algorithm| policy.algorithms.contains(*algorithm))
         .ok_or(Undecided::Refuse(Rejection::AlgorithmNotAllowed))?;
-    let now = keys.time(attempt.now);
-    let vouchers = trust::select(policy, keys, token, now)?;
-    let refetched = attempt.refetched;
-    let search = Search { policy, verifier, token, algorithm, vouchers: &vouchers, refetched, now };
-    match search.among_named() {
-        Some(verdict) => verdict,
-        None => search.among_unnamed(),
+    let (now, waited) = (keys.time(attempt.now), attempt.waited);
+    let search = |vouchers: &[Voucher<'_>]| {
+        let search = Search { policy, verifier, token, algorithm, vouchers, waited, now };
+        search.among_named().unwrap_or_else(|| search.among_unnamed())
+    };
+    match trust::select(policy, keys, token, waited, now) {
+        Ok(vouchers) => search(&vouchers),
+        // Inline keys vouch for a listed issuer whatever the network says; a secret is never found there.
+        Err(undecided) if trust::is_listed(policy, token) && !policy.inline_keys.is_empty() => {
+            search(&[]).map_err(|refused| if algorithm.is_symmetric() { refused } else { undecided })
+        }
+        Err(undecided) => Err(undecided),
     }
 }
 
@@ -121,7 +126,7 @@ struct Search<'s, 'u> {
     token: &'u UntrustedToken<'u>,
     algorithm: Algorithm,
     vouchers: &'s [Voucher<'s>],
-    refetched: ProviderSet,
+    waited: Waited,
     /// The key store's time.
     now: Timestamp,
 }
@@ -184,13 +189,14 @@ impl<'s, 'u> Search<'s, 'u> {
             (ProviderSet::default(), ProviderSet::default(), None);
         for Voucher { provider, publication } in self.vouchers {
             let wait = match provider.availability(*publication, now) {
-                Availability::Pending => {
+                Availability::Pending if !self.waited.fetched.contains(provider.id()) => {
                     pending.insert(provider.id());
                     None
                 }
+                Availability::Pending => Some(Duration::ZERO),
                 Availability::Down { retry_after } => Some(retry_after),
                 Availability::Ready(_) => {
-                    if !self.refetched.contains(provider.id()) && provider.can_refetch(now) {
+                    if !self.waited.refetched.contains(provider.id()) && provider.can_refetch(now) {
                         refetch.insert(provider.id());
                     }
                     provider.retry_after_failure(now)
@@ -220,6 +226,7 @@ impl<'s, 'u> Search<'s, 'u> {
 
     fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried<'u> {
         let mut outcome = Tried::Nothing;
+        let mut of_another_issuer = None;
         let mut from_network = 0_usize;
         for (publication, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
             if publication.is_some() {
@@ -229,11 +236,16 @@ impl<'s, 'u> Search<'s, 'u> {
                 from_network = from_network.saturating_add(1);
             }
             outcome = Tried::Failed;
-            if let Some(verified) = self.token.verify(self.verifier, self.algorithm, &key.key) {
-                return Tried::Verified(self.check_key_issuer(publication, key).map(|()| verified));
+            let Some(verified) = self.token.verify(self.verifier, self.algorithm, &key.key) else {
+                continue;
+            };
+            match self.check_key_issuer(publication, key) {
+                Ok(()) => return Tried::Verified(Ok(verified)),
+                // The same key may be published again for the token's issuer.
+                Err(refused) => of_another_issuer = Some(refused),
             }
         }
-        outcome
+        of_another_issuer.map_or(outcome, |refused| Tried::Verified(Err(refused)))
     }
 
     /// Entra says of each key whose tokens it signs: the token's issuer, or, since v1 tokens are signed with the same keys,

@@ -314,6 +314,14 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
                 .into(),
         ),
         (
+            beside(r#","fetch":{"timeout":"301s"}"#),
+            "fetch.timeout: is longer than `5m`; requests wait for it".into(),
+        ),
+        (
+            r#"{"validate-jwt":{"header-name":"Host"}}"#.into(),
+            format!("{policy}.header-name: cannot be `Host`, which names the server"),
+        ),
+        (
             beside(r#","fetch":{"timeout":5}"#),
             "fetch.timeout: is a number; expected a duration such as `30s`".into(),
         ),
@@ -388,7 +396,9 @@ fn urls_that_cannot_be_fetched_are_refused() {
 fn keys_are_checked_and_never_quoted() {
     let place = "validate-jwt.issuer-signing-keys[0]";
     let certificate = "is a certificate or a public key, not a secret; expected the Base64 of an HMAC secret";
-    let der = format!("MIIC{}", "A".repeat(60));
+    let spki = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEXH8UTNG72bfocs3-257rn0s2ldbqkLJK2KRiMohYjlrQ";
+    let der = [&[0x30, 0x82, 1, 0][..], &[7; 256]].concat();
+    let der = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
     let small = format!("{}w", "n".repeat(170));
     for (key, expected) in [
         (r#"{"value":"c2hvcnQ="}"#, format!("{place}.value: HMAC key of 5 bytes, at least 32 are needed")),
@@ -398,6 +408,7 @@ fn keys_are_checked_and_never_quoted() {
         ),
         (r#"{"value":"-----BEGIN CERTIFICATE-----"}"#, format!("{place}.value: {certificate}")),
         (&format!(r#"{{"value":"{der}"}}"#), format!("{place}.value: {certificate}")),
+        (&format!(r#"{{"value":"{spki}"}}"#), format!("{place}.value: {certificate}")),
         (
             r#"{"id":"a"}"#,
             format!("{place}: expected one of `value` (Base64 secret), `n` with `e` (RSA) and `jwk`"),
@@ -445,6 +456,14 @@ fn keys_are_checked_and_never_quoted() {
     for value in [secret, &secret.replace("ZWY\"", "ZWY=\"")] {
         assert!(parse(&with_key(value)).is_ok(), "{value}");
     }
+    let random = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        [&[0x30, 0x82][..], &[7; 62]].concat(),
+    );
+    assert!(
+        parse(&with_key(&format!(r#"{{"value":"{random}"}}"#))).is_ok(),
+        "begins like a sequence, and is none"
+    );
     let url_safe = r#"{"value":"_-_-MzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}"#;
     assert!(parse(&with_key(url_safe)).is_ok());
     assert!(parse(&with_key(&[secret; 16].join(","))).is_ok());

@@ -1,6 +1,6 @@
 //! What can be written in a configuration, read into types that still say where each thing stood.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{
     Engine,
@@ -179,6 +179,9 @@ fn read_source(node: &Node<'_>, members: &Members<'_>) -> Result<(TokenSource, b
                 return Err(header.error("is not the name of a header, such as `Authorization`"));
             }
             let name = name.to_ascii_lowercase();
+            if name == "host" {
+                return Err(header.error("cannot be `Host`, which names the server"));
+            }
             if name == "authorization" {
                 return Ok((TokenSource::Authorization { require_scheme: scheme }, false));
             }
@@ -317,11 +320,25 @@ fn read_secret(node: &Node<'_>) -> Result<SymmetricKey, ConfigError> {
         return Err(node.error(is_certificate));
     }
     let secret = decode_base64(node)?;
-    // A DER sequence with a two-byte length: as an HMAC key it would be a secret that everybody knows.
-    if secret.starts_with(&[0x30, 0x82]) || secret.starts_with(b"-----BEGIN") {
+    // As an HMAC key it would be a secret that everybody knows.
+    if is_der_sequence(&secret) || secret.starts_with(b"-----BEGIN") {
         return Err(node.error(is_certificate));
     }
     SymmetricKey::new(secret).map_err(|fault| node.error(fault.to_string()))
+}
+
+/// Whether these bytes are one whole ASN.1 sequence, as certificates and public keys are: a tag, the length of the rest, the
+/// rest.
+fn is_der_sequence(bytes: &[u8]) -> bool {
+    let length = match bytes {
+        [0x30, short, rest @ ..] if *short < 0x80 => Some((usize::from(*short), rest.len())),
+        [0x30, 0x81, length, rest @ ..] => Some((usize::from(*length), rest.len())),
+        [0x30, 0x82, high, low, rest @ ..] => {
+            Some((usize::from(u16::from_be_bytes([*high, *low])), rest.len()))
+        }
+        _ => None,
+    };
+    length.is_some_and(|(said, found)| said == found)
 }
 
 /// Base64 of either alphabet, with or without padding. The text is a secret: no message quotes it.
@@ -384,7 +401,7 @@ fn read_fetch(node: &Node<'_>) -> Result<Fetch, ConfigError> {
     };
     Ok(Fetch {
         schedule: Schedule {
-            timeout: duration("timeout", default.schedule.timeout)?,
+            timeout: read_timeout(&members)?.unwrap_or(default.schedule.timeout),
             refresh_interval: duration("refresh-interval", default.schedule.refresh_interval)?,
             unknown_kid_interval: duration("unknown-kid-interval", default.schedule.unknown_kid_interval)?,
             max_stale: duration("max-stale", default.schedule.max_stale)?,
@@ -396,6 +413,15 @@ fn read_fetch(node: &Node<'_>) -> Result<Fetch, ConfigError> {
             .read("max-waiting-requests", |node| node.integer(1..=65_536, "requests"))?
             .unwrap_or(default.max_waiting_requests),
         allow_http: members.read("allow-http", |node| node.flag())?.unwrap_or(default.allow_http),
+    })
+}
+
+/// A request that waits for keys waits for two of these at most.
+fn read_timeout(members: &Members<'_>) -> Result<Option<Duration>, ConfigError> {
+    const LONGEST: Duration = Duration::from_mins(5);
+    members.read("timeout", |node| match node.duration()? {
+        timeout if timeout > LONGEST => Err(node.error("is longer than `5m`; requests wait for it")),
+        timeout => Ok(timeout),
     })
 }
 

@@ -23,13 +23,13 @@ const HTTP_REQUEST_HEADERS: u32 = 0;
 /// "Not a gRPC answer": the proxy decides by itself.
 const NO_GRPC_STATUS: i32 = -1;
 
-/// The time.
+/// The time; without one, the end of all time, when every token has expired.
 pub(super) fn now() -> Timestamp {
     let since_epoch = hostcalls::get_current_time()
         .ok()
         .and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok())
-        .unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+        .map_or(i64::MAX, |since_epoch| i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
+    Timestamp::from_millis(since_epoch)
 }
 
 /// The plugin's configuration; to be had in `on_configure` only.
@@ -44,7 +44,7 @@ pub(super) fn set_tick_period(period: Duration) {
     }
 }
 
-/// Makes the hostcalls that follow act on the stream `context`; false when it is gone.
+/// Makes the hostcalls that follow act on this context, a request's or the root; false when it is gone.
 pub(super) fn enter(context: u32) -> bool {
     hostcalls::set_effective_context(context).is_ok()
 }

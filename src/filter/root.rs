@@ -38,8 +38,8 @@ thread_local! {
 }
 
 /// One plugin's root.
-#[derive(Default)]
 pub(super) struct Root {
+    id: u32,
     /// Absent until a configuration was accepted.
     plugin: Option<Rc<Plugin>>,
     /// The fetches whose callouts are under way.
@@ -94,6 +94,11 @@ impl RootContext for Root {
 }
 
 impl Root {
+    /// The root of this context id, without a configuration yet.
+    pub(super) fn new(id: u32) -> Self {
+        Self { id, plugin: None, callouts: BTreeMap::new() }
+    }
+
     fn configure(&mut self, configuration: Configuration) {
         for warning in &configuration.warnings {
             log::warn!("{warning}");
@@ -129,7 +134,13 @@ impl Root {
                         actions.extend(plugin.keys.borrow_mut().answer(&fetch, Err(fault), host::now()));
                     }
                 },
-                Action::Wake(woken) => woken.into_iter().for_each(|woken| stream::wake(plugin, woken)),
+                Action::Wake(woken) => {
+                    for woken in woken {
+                        stream::wake(plugin, woken);
+                    }
+                    // A callout that is sent on a request's behalf would end with it.
+                    host::enter(self.id);
+                }
                 Action::Report(report) => {
                     plugin.metrics.count_fetch(&report);
                     log_report(plugin, &report);

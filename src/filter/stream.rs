@@ -10,7 +10,7 @@ use proxy_wasm::{
 use super::{Plugin, host, root};
 use crate::{
     excerpt::Excerpt,
-    keys::{Full, ProviderSet, RequestId, Wish, Woken},
+    keys::{Full, RequestId, Waited, Wish, Woken},
     policy::Refusal,
     rejection::Rejection,
     reply::{self, Reply},
@@ -57,7 +57,7 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
         if let Some(plugin) = &self.plugin {
-            decide(plugin, self.id, &self.phase, ProviderSet::default());
+            decide(plugin, self.id, &self.phase, Waited::default());
         } else {
             self.phase.set(Phase::Refused);
             host::send(&closed("NotConfigured"));
@@ -94,21 +94,21 @@ pub(super) fn wake(plugin: &Rc<Plugin>, woken: Woken) {
     if !host::enter(id) {
         return;
     }
-    decide(plugin, id, &phase, woken.refetched);
+    decide(plugin, id, &phase, woken.waited);
     if phase.get() == Phase::Allowed {
         host::resume();
     }
 }
 
 /// Decides a request, from the top: the one place from which a request is refused, made to wait, or let through.
-fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, refetched: ProviderSet) {
+fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, waited: Waited) {
     let Some(headers) = host::request_headers() else {
         phase.set(Phase::Refused);
         host::send(&closed("RequestUnreadable"));
         return;
     };
     let head = RequestHead::new(&headers);
-    let attempt = Attempt { head, refetched, now: host::now() };
+    let attempt = Attempt { head, waited, now: host::now() };
     let outcome = validate::validate(&plugin.policy, &plugin.keys.borrow(), &plugin.verifier, attempt);
     let denial = match outcome {
         Outcome::Allow => {
@@ -135,7 +135,7 @@ fn park(
     wish: Wish,
     attempt: Attempt<'_>,
 ) -> Result<(), Denial> {
-    let waiting = plugin.keys.borrow_mut().wait(RequestId(id), wish, attempt.refetched, attempt.now);
+    let waiting = plugin.keys.borrow_mut().wait(RequestId(id), wish, attempt.waited, attempt.now);
     waiting.map_err(|Full| Denial {
         rejection: Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) },
         quote: None,

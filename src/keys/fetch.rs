@@ -6,6 +6,7 @@ use super::ProviderId;
 use crate::{
     discovery::{Discovery, DiscoveryError},
     excerpt::Excerpt,
+    issuer,
     jwk::KeySetError,
     url::{Scheme, Url},
 };
@@ -127,7 +128,11 @@ impl fmt::Display for FetchError {
                 Excerpt(url.host())
             ),
             Self::ForeignIssuer(issuer) => {
-                write!(f, "issuer `{}` lies on the host of another openid-config", Excerpt(issuer))
+                write!(
+                    f,
+                    "issuer `{}` lies, or may lie, on the host of another openid-config",
+                    Excerpt(issuer)
+                )
             }
             Self::KeySet(error) => write!(f, "{error}"),
         }
@@ -167,16 +172,18 @@ impl Limits {
         Ok(response.body)
     }
 
-    /// The discovery document of a good answer.
-    pub(super) fn discovery(&self, document: &[u8]) -> Result<Discovery, FetchError> {
+    /// The discovery document of a good answer from `own_host`.
+    pub(super) fn discovery(&self, document: &[u8], own_host: &str) -> Result<Discovery, FetchError> {
         let discovery = Discovery::parse(document).map_err(FetchError::Discovery)?;
         if discovery.jwks_uri.scheme() == Scheme::Http && !self.allow_http {
             return Err(FetchError::InsecureJwksUri(discovery.jwks_uri));
         }
-        let issuer_host = discovery.issuer.host();
-        let is_foreign = issuer_host.is_some_and(|host| {
-            self.foreign_hosts.iter().any(|foreign| crate::issuer::is_same_authority(&host, foreign))
+        // Its own host is never foreign, whatever else is named: two Entra clouds share the host of v1 issuers.
+        let is_foreign = discovery.issuer.host().is_some_and(|host| {
+            !issuer::is_same_authority(&host, own_host)
+                && self.foreign_hosts.iter().any(|foreign| issuer::is_same_authority(&host, foreign))
         });
+        let is_foreign = is_foreign || discovery.issuer.has_open_host();
         if is_foreign {
             return Err(FetchError::ForeignIssuer(discovery.issuer.as_str().to_owned()));
         }

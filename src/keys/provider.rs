@@ -226,7 +226,7 @@ impl Provider {
     }
 
     fn read_discovery(&self, document: &[u8]) -> Result<(String, Discovery), FetchError> {
-        let discovery = self.settings.limits.discovery(document)?;
+        let discovery = self.settings.limits.discovery(document, self.settings.url.host())?;
         let clusters = &self.settings.clusters;
         let cluster = if discovery.jwks_uri.host() == self.settings.url.host() {
             clusters.for_configured(&discovery.jwks_uri)

@@ -119,7 +119,7 @@ impl World {
 
     fn wait(&mut self, request: u32, for_unknown_key: bool) {
         let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key };
-        self.store.wait(RequestId(request), wish, ProviderSet::default(), self.now).unwrap();
+        self.store.wait(RequestId(request), wish, Waited::default(), self.now).unwrap();
     }
 
     fn error(&self) -> Option<&FetchError> {
@@ -180,7 +180,8 @@ fn requests_that_come_early_are_woken_when_keys_are_there() {
     world.ok(&discovery(ISSUER, "https://idp.example/keys"));
     assert!(world.woken.is_empty());
     world.ok(&key_set("a"));
-    let woken = |request| Woken { request: RequestId(request), refetched: ProviderSet::default() };
+    let waited = Waited { fetched: [ID].into_iter().collect(), refetched: ProviderSet::default() };
+    let woken = |request| Woken { request: RequestId(request), waited };
     assert_eq!(world.woken, [woken(1), woken(3)]);
     assert_eq!(world.store.waiting_for(ID), 0);
 }
@@ -204,7 +205,7 @@ fn only_so_many_requests_wait() {
     world.wait(1, false);
     world.wait(2, false);
     let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key: false };
-    assert_eq!(world.store.wait(RequestId(3), wish, ProviderSet::default(), world.now), Err(Full));
+    assert_eq!(world.store.wait(RequestId(3), wish, Waited::default(), world.now), Err(Full));
     world.store.forget(RequestId(1));
     world.wait(3, false);
 }
@@ -341,7 +342,7 @@ fn an_unknown_key_is_fetched_once_per_interval() {
     assert_eq!(world.store.until_next(world.now), Some(Duration::ZERO));
     world.serve("b");
     assert_eq!(world.woken.len(), 2);
-    assert!(world.woken.iter().all(|woken| woken.refetched.contains(ID)));
+    assert!(world.woken.iter().all(|woken| woken.waited.refetched.contains(ID)));
     assert_eq!(world.key_ids(), Some(vec!["b".to_owned()]));
 
     let refetch = world.now;
@@ -368,11 +369,11 @@ fn a_fetch_under_way_is_joined_and_other_fetches_do_not_count() {
     world.ok(&discovery(ISSUER, "https://idp.example/keys"));
     world.ok(&key_set("a"));
     assert_eq!(world.woken.len(), 1);
-    assert!(!world.woken[0].refetched.contains(ID), "the refresh was not for it");
+    assert!(!world.woken[0].waited.refetched.contains(ID), "the refresh was not for it");
     assert!(world.provider().can_refetch(world.time()), "so one may still be started for it");
     world.wait(1, true);
     world.serve("b");
-    assert!(world.woken[1].refetched.contains(ID));
+    assert!(world.woken[1].waited.refetched.contains(ID));
 }
 
 #[test]
@@ -383,7 +384,7 @@ fn an_unknown_key_does_not_wait_for_backoff_and_a_failed_refetch_says_when_to_co
     world.wait(1, true);
     world.tick();
     world.answer(Err(FetchFault::Broken));
-    assert!(world.woken[0].refetched.contains(ID));
+    assert!(world.woken[0].waited.refetched.contains(ID));
     let retry_after = world.provider().retry_after_failure(world.time()).unwrap();
     assert!(retry_after >= seconds(1), "{retry_after:?}");
     assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));

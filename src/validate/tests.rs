@@ -77,12 +77,12 @@ impl World {
     }
 
     fn validate(&self, token: &str) -> Outcome {
-        self.validate_again(token, ProviderSet::default())
+        self.validate_again(token, Waited::default())
     }
 
-    fn validate_again(&self, token: &str, refetched: ProviderSet) -> Outcome {
+    fn validate_again(&self, token: &str, waited: Waited) -> Outcome {
         let headers = [(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())];
-        let attempt = Attempt { head: RequestHead::new(&headers), refetched, now: self.now };
+        let attempt = Attempt { head: RequestHead::new(&headers), waited, now: self.now };
         validate(&self.policy, &self.keys, &Verifier::rust_only(), attempt)
     }
 
@@ -117,6 +117,11 @@ fn wish(outcome: Outcome) -> Wish {
 
 fn set(ids: &[usize]) -> ProviderSet {
     ids.iter().map(|index| ProviderId::new(*index).unwrap()).collect()
+}
+
+/// Waited for the ends of fetches from these providers, which were for the token's `kid`.
+fn refetched(ids: &[usize]) -> Waited {
+    Waited { fetched: set(ids), refetched: set(ids) }
 }
 
 /// A configuration of `openid-config` URLs and `issuers`; every host has a cluster.
@@ -161,7 +166,7 @@ fn a_good_token_passes_and_each_stage_can_refuse() {
     assert!(world.passes(&good));
 
     let headers = [];
-    let attempt = Attempt { head: RequestHead::new(&headers), refetched: set(&[]), now: world.now };
+    let attempt = Attempt { head: RequestHead::new(&headers), waited: Waited::default(), now: world.now };
     let nothing = validate(&world.policy, &world.keys, &Verifier::rust_only(), attempt);
     assert_eq!(rejection(nothing), Rejection::NotPresent(Absence::Nothing));
 
@@ -242,7 +247,7 @@ fn an_unknown_key_waits_for_one_refetch() {
     let token = new.token(&claims("https://a.example"));
     let asked = wish(world.validate(&token));
     assert_eq!(asked, Wish { providers: set(&[0]), for_unknown_key: true });
-    world.keys.wait(RequestId(1), asked, set(&[]), world.now).unwrap();
+    world.keys.wait(RequestId(1), asked, Waited::default(), world.now).unwrap();
     world.serve(|url| Some(one_provider_serves(url, &[&new])));
     assert!(world.passes(&token));
 
@@ -251,7 +256,7 @@ fn an_unknown_key_waits_for_one_refetch() {
     world.now = world.now.after(Duration::from_secs(31));
     assert!(wish(world.validate(&stranger)).for_unknown_key);
     assert_eq!(
-        rejection(world.validate_again(&stranger, set(&[0]))),
+        rejection(world.validate_again(&stranger, refetched(&[0]))),
         Rejection::KeyNotFound,
         "it waited once already"
     );
@@ -262,9 +267,9 @@ fn an_unknown_key_whose_refetch_failed_is_no_fault_of_the_caller() {
     let (mut world, signer) = one_provider();
     let token = Signer::new(2).token(&claims("https://a.example"));
     let asked = wish(world.validate(&token));
-    world.keys.wait(RequestId(1), asked, set(&[]), world.now).unwrap();
+    world.keys.wait(RequestId(1), asked, Waited::default(), world.now).unwrap();
     world.serve(|_| None);
-    assert_eq!(reason(world.validate_again(&token, set(&[0]))), Reason::DiscoveryUnavailable);
+    assert_eq!(reason(world.validate_again(&token, refetched(&[0]))), Reason::DiscoveryUnavailable);
     assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable, "and of the next one, too");
     assert!(world.passes(&signer.token(&claims("https://a.example"))), "known keys serve");
 }
@@ -283,7 +288,7 @@ fn a_token_without_key_id_tries_the_keys_and_then_newer_ones() {
     let token = stranger.token_with(&json!({ "alg": "EdDSA" }), &claims("https://a.example"));
     let asked = wish(world.validate(&token));
     assert!(asked.for_unknown_key);
-    world.keys.wait(RequestId(1), asked, set(&[]), world.now).unwrap();
+    world.keys.wait(RequestId(1), asked, Waited::default(), world.now).unwrap();
     world.serve(|url| Some(one_provider_serves(url, &[&signer])));
     assert_eq!(world.rejection(&token), Rejection::SignatureInvalid);
 }

@@ -282,3 +282,155 @@ fn listed_issuers_with_inline_keys_only() {
     assert!(world.passes(&signer(0).token(&claims("contoso.com"))));
     assert_eq!(world.rejection(&signer(0).token(&claims("fabrikam.com"))), NOT_LISTED);
 }
+
+/// A world of `a.example` and `b.example` of which only the first answers, with this issuer.
+fn only_the_first_answers(issuer: &str) -> World {
+    let mut world = World::new(&configuration(&[A, B], &[]));
+    world.serve(|url| match url {
+        A => Some(metadata("a.example", issuer)),
+        "https://a.example/keys" => Some(json!({ "keys": [signer(0).jwk()] })),
+        _ => None,
+    });
+    world
+}
+
+#[test]
+fn no_spelling_of_an_issuer_hides_whose_host_it_is_on() {
+    for issuer in [
+        "https://b.example/#/realm",
+        "https://b.example/\u{e9}",
+        "https://B.example:443/x",
+        "https://a.example@b.example/",
+        "https://{tenantid}.example/{tenantid}/v2.0",
+    ] {
+        let world = only_the_first_answers(issuer);
+        let provider = world.keys.provider(ProviderId::new(0).unwrap()).unwrap();
+        assert!(provider.published().is_empty(), "{issuer} was taken");
+        assert!(!world.passes(&signer(0).token(&claims(issuer))), "{issuer}");
+    }
+}
+
+#[test]
+fn an_issuer_away_from_home_waits_until_every_other_host_has_spoken() {
+    for issuer in ["https://c.example", "accounts.example"] {
+        let mut world = only_the_first_answers(issuer);
+        let token = signer(0).token(&claims(issuer));
+        assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable, "{issuer}");
+        world.now = world.now.after(Duration::from_secs(2));
+        assert_eq!(wish(world.validate(&token)).providers, set(&[1]));
+        world.serve(|url| match url {
+            B => Some(metadata("b.example", "https://b.example")),
+            _ => Some(json!({ "keys": [signer(1).jwk()] })),
+        });
+        assert!(world.passes(&token), "{issuer}: the other host does not claim it");
+    }
+}
+
+#[test]
+fn clouds_that_share_a_host_of_issuers_do_not_shut_each_other_out() {
+    let public = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/.well-known/openid-configuration";
+    let government = "https://login.microsoftonline.us/99999999-2222-3333-4444-555555555555/.well-known/openid-configuration";
+    let other = format!("https://sts.windows.net/{OTHER_TENANT}/");
+    let answers = [(HOST, V1, None), ("login.microsoftonline.us", other.as_str(), None)];
+    let world = world(&[public, government], &[], &answers);
+    assert!(world.passes(&signer(0).token(&claims(V1))));
+    assert!(world.passes(&signer(1).token(&claims(&other))));
+    assert!(!world.passes(&signer(1).token(&claims(V1))));
+}
+
+#[test]
+fn inline_keys_vouch_for_a_listed_issuer_whatever_the_network_says() {
+    let inline = Signer::new(9);
+    let secret = URL_SAFE_NO_PAD.encode([7; 32]);
+    let mut document = configuration(&[A, B], &["https://internal"]);
+    document["validate-jwt"]["issuer-signing-keys"] =
+        json!([{ "jwk": inline.jwk() }, { "id": "s", "value": secret }]);
+    let token = inline.token(&claims("https://internal"));
+    let mut world = World::new(&document);
+    assert!(world.passes(&token), "no configuration has answered");
+    let stranger = signer(0).token(&claims("https://internal"));
+    assert_eq!(wish(world.validate(&stranger)).providers, set(&[0, 1]), "the network may know its key");
+    let by_secret = inline.token_with(&json!({ "alg": "HS256", "kid": "s" }), &claims("https://internal"));
+    assert_eq!(world.rejection(&by_secret), Rejection::SignatureInvalid, "a secret is never found there");
+    world.serve(|url| {
+        let host = url.split('/').nth(2)?;
+        let keys = json!({ "keys": [signer(0).jwk()] });
+        Some(if url.ends_with("/keys") { keys } else { metadata(host, &format!("https://{host}")) })
+    });
+    assert!(world.passes(&token), "configurations on two hosts");
+    assert_eq!(world.rejection(&stranger), SEVERAL_HOSTS);
+}
+
+#[test]
+fn what_a_provider_said_earlier_gives_way_to_what_another_says_now() {
+    let shared = "https://c.example";
+    let mut world = world(&[A, B], &[], &[("a.example", shared, None), ("b.example", shared, None)]);
+    let mut claims = claims(shared);
+    claims["exp"] = json!(NOW + 1_000_000);
+    let token = signer(1).token(&claims);
+    assert_eq!(world.rejection(&token), SEVERAL_HOSTS);
+    world.now = world.now.after(Duration::from_hours(1));
+    world.serve(|url| match url {
+        A => Some(metadata("a.example", "https://a.example")),
+        B => Some(metadata("b.example", shared)),
+        "https://a.example/keys" => Some(json!({ "keys": [signer(0).jwk()] })),
+        _ => Some(json!({ "keys": [signer(1).jwk()] })),
+    });
+    assert!(world.passes(&token));
+    assert!(!world.passes(&signer(0).token(&claims)));
+}
+
+#[test]
+fn a_personal_account_waits_for_the_configuration_that_may_take_it() {
+    let consumers = "https://login.microsoftonline.com/consumers/v2.0/.well-known/openid-configuration";
+    let mut world = World::new(&configuration(&[ORGANIZATIONS, consumers], &[]));
+    let personal = format!("https://login.microsoftonline.com/{}/v2.0", issuer::PERSONAL_ACCOUNTS_TENANT);
+    let mut token = claims(&personal);
+    token["tid"] = json!(issuer::PERSONAL_ACCOUNTS_TENANT);
+    let token = signer(0).token(&token);
+    let serve = |with_consumers: bool| {
+        let personal = personal.clone();
+        move |url: &str| match url {
+            ORGANIZATIONS => Some(metadata(HOST, TEMPLATE)),
+            _ if url == consumers => with_consumers.then(|| metadata(HOST, &personal)),
+            _ => Some(json!({ "keys": [signer(0).jwk()] })),
+        }
+    };
+    world.serve(serve(false));
+    assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable);
+    world.now = world.now.after(Duration::from_secs(2));
+    world.serve(serve(true));
+    assert!(world.passes(&token));
+}
+
+#[test]
+fn a_request_waits_for_each_provider_once() {
+    let mut world = World::new(&configuration(&[A, B], &[]));
+    let token = signer(0).token(&claims("https://d.example"));
+    assert_eq!(wish(world.validate(&token)).providers, set(&[0, 1]));
+    world.serve(|_| None);
+    world.now = world.now.after(Duration::from_secs(2));
+    let after = |ids: &[usize]| Waited { fetched: set(ids), refetched: set(&[]) };
+    assert_eq!(
+        wish(world.validate_again(&token, after(&[0]))).providers,
+        set(&[1]),
+        "the next attempts are due"
+    );
+    assert_eq!(reason(world.validate_again(&token, after(&[0, 1]))), Reason::DiscoveryUnavailable);
+}
+
+#[test]
+fn a_key_that_is_published_for_two_issuers_serves_both() {
+    let mut world = World::new(&configuration(&[COMMON], &[]));
+    let personal = format!("https://login.microsoftonline.com/{}/v2.0", issuer::PERSONAL_ACCOUNTS_TENANT);
+    world.serve(|url| {
+        let of = |issuer: &str| {
+            let mut key = signer(0).jwk();
+            key["issuer"] = json!(issuer);
+            key
+        };
+        let keys = json!({ "keys": [of(&personal), of(TEMPLATE)] });
+        Some(if url.ends_with("/keys") { keys } else { metadata(HOST, TEMPLATE) })
+    });
+    assert!(world.passes(&signer(0).token(&claims(V2))));
+}
