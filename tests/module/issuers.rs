@@ -7,6 +7,7 @@ use crate::provider::{
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::time::Duration;
 use validate_jwt_cli::signing::{Algorithm, SigningKey};
 
 const OTHER_HOST: &str = "accounts.example.org";
@@ -260,4 +261,25 @@ fn a_document_that_comes_late_decides_for_those_who_wait() {
     host.advance(4 * SECOND);
     host.assert_allowed(waits_for_second);
     host.assert_refused(nobody_s, 401, "TokenIssuerNotAllowed");
+}
+
+#[test]
+fn a_fetch_that_starts_when_requests_are_woken_is_the_roots_own() {
+    let (first, second) = (Provider::new(&[rsa_key()]), other(&[ec_key()], OTHER_ISSUER));
+    first.break_discovery(Answer::Lost);
+    second.set_latency(Duration::ZERO);
+    let mut policy = both_policies();
+    // The second provider's refresh is due in the tick that gives the first one's fetch up: 5 s and a second's grace.
+    policy["fetch"] = json!({ "refresh-interval": "6s" });
+    let mut host = host_of_both(&policy, &first, &second);
+    let waiting = send(&mut host, rsa_key(), ISSUER);
+    host.advance(5 * SECOND);
+    host.assert_paused(waiting);
+    let before = host.callouts().len();
+    host.advance(2 * SECOND);
+    host.assert_refused(waiting, 503, "DiscoveryUnavailable");
+    let others: Vec<_> =
+        host.callouts()[before..].iter().filter(|callout| callout.cluster == "other").cloned().collect();
+    assert!(!others.is_empty(), "the refresh was due");
+    assert!(others.iter().all(|callout| callout.by == callout.root), "{others:?}");
 }

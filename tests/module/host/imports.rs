@@ -115,7 +115,7 @@ fn callouts(linker: &mut Linker<State>) -> Result<()> {
                 body,
                 timeout: Duration::from_millis(timeout.into()),
                 at: state.now,
-                by: state.current,
+                by: state.acting(),
                 root: state.acting_root(),
                 phase: state.phase,
             };
