@@ -17,7 +17,7 @@ use std::{
 
 use proxy_wasm::types::LogLevel;
 
-use crate::{budget::LogBudget, keys::KeyStore, policy::Policy, signature::Verifier};
+use crate::{keys::KeyStore, log_budget::LogBudget, policy::Policy, signature::Verifier};
 use metrics::Metrics;
 use stream::Phase;
 

@@ -20,7 +20,6 @@
 )]
 
 pub mod algorithm;
-pub mod budget;
 pub mod checks;
 pub mod claims;
 pub mod clusters;
@@ -34,6 +33,7 @@ pub mod issuer;
 pub mod json;
 pub mod jwk;
 pub mod keys;
+pub mod log_budget;
 pub mod pairs;
 pub mod policy;
 pub mod rejection;

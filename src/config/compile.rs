@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     ConfigError, Configuration,
-    wire::{OpenIdConfig, Plugin, ValidateJwt},
+    wire::{OpenIdConfig, ValidateJwt, Written},
 };
 use crate::{
     algorithm::{Algorithm, AlgorithmSet},
@@ -16,11 +16,11 @@ use crate::{
     url::Scheme,
 };
 
-pub(super) fn compile(plugin: Plugin) -> Result<Configuration, ConfigError> {
-    let warnings = warnings(&plugin.validate_jwt);
-    let providers = compile_providers(&plugin)?;
-    let policy = compile_policy(plugin.validate_jwt)?;
-    let fetch = plugin.fetch;
+pub(super) fn compile(written: Written) -> Result<Configuration, ConfigError> {
+    let warnings = warnings(&written.validate_jwt);
+    let providers = compile_providers(&written)?;
+    let policy = compile_policy(written.validate_jwt)?;
+    let fetch = written.fetch;
     Ok(Configuration {
         policy,
         providers,
@@ -63,15 +63,15 @@ fn compile_policy(wire: ValidateJwt) -> Result<Policy, ConfigError> {
     })
 }
 
-fn compile_providers(plugin: &Plugin) -> Result<Vec<ProviderSettings>, ConfigError> {
-    let configs = &plugin.validate_jwt.openid_config;
+fn compile_providers(written: &Written) -> Result<Vec<ProviderSettings>, ConfigError> {
+    let configs = &written.validate_jwt.openid_config;
     if let Some(beyond) = configs.get(MAX_PROVIDERS) {
         return Err(ConfigError::new(
             beyond.path.clone(),
             format!("is one too many; at most {MAX_PROVIDERS} are allowed"),
         ));
     }
-    let clusters = Clusters::new(plugin.clusters.clone(), plugin.default_cluster.clone());
+    let clusters = Clusters::new(written.clusters.clone(), written.default_cluster.clone());
     configs
         .iter()
         .enumerate()
@@ -79,7 +79,7 @@ fn compile_providers(plugin: &Plugin) -> Result<Vec<ProviderSettings>, ConfigErr
             if configs.iter().take(index).any(|earlier| earlier.url == config.url) {
                 return Err(ConfigError::new(config.path.clone(), "is there twice; remove one"));
             }
-            compile_provider(config, configs, &clusters, plugin)
+            compile_provider(config, configs, &clusters, written)
         })
         .collect()
 }
@@ -88,9 +88,9 @@ fn compile_provider(
     config: &OpenIdConfig,
     all: &[OpenIdConfig],
     clusters: &Clusters,
-    plugin: &Plugin,
+    written: &Written,
 ) -> Result<ProviderSettings, ConfigError> {
-    let (url, fetch) = (&config.url, &plugin.fetch);
+    let (url, fetch) = (&config.url, &written.fetch);
     let error = |problem| ConfigError::new(config.path.clone(), problem);
     if url.scheme() == Scheme::Http && !fetch.allow_http {
         return Err(error(

@@ -46,7 +46,7 @@ const NOT_BUILT: [(&str, &str); 7] = [
 
 /// The whole configuration.
 #[derive(Debug)]
-pub(super) struct Plugin {
+pub(super) struct Written {
     pub(super) validate_jwt: ValidateJwt,
     pub(super) clusters: BTreeMap<String, String>,
     pub(super) default_cluster: Option<String>,
@@ -85,10 +85,10 @@ pub(super) struct Fetch {
     pub(super) allow_http: bool,
 }
 
-pub(super) fn read(json: &crate::json::Json) -> Result<Plugin, ConfigError> {
+pub(super) fn read(json: &crate::json::Json) -> Result<Written, ConfigError> {
     let members =
         Node::root(json).members(&["validate-jwt", "clusters", "default-cluster", "fetch"], &NOT_BUILT)?;
-    Ok(Plugin {
+    Ok(Written {
         validate_jwt: read_validate_jwt(&members.require("validate-jwt")?)?,
         clusters: members.read("clusters", |node| read_clusters(&node))?.unwrap_or_default(),
         default_cluster: members.read("default-cluster", |node| read_default_cluster(&node))?,

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     algorithm::Algorithm,
-    budget::LogBudget,
     config::Configuration,
     keys::{Action, Fetch, Fetched, KeyStore, Report},
+    log_budget::LogBudget,
     signature::Verifier,
 };
 
