@@ -158,13 +158,15 @@ struct SteadyClock {
 impl SteadyClock {
     /// The steady time when the clock shows `now`; while the clock is behind what it showed before, it stands.
     fn read(self, now: Timestamp) -> Timestamp {
-        self.steady.after(now.since(self.set))
+        if now == Timestamp::UNKNOWN { self.steady } else { self.steady.after(now.since(self.set)) }
     }
 
     /// The same, and the clock goes on from `now`, even if that is back.
     fn pass(&mut self, now: Timestamp) -> Timestamp {
         let steady = self.read(now);
-        *self = Self { set: now, steady };
+        if now != Timestamp::UNKNOWN {
+            *self = Self { set: now, steady };
+        }
         steady
     }
 }

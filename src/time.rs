@@ -9,6 +9,9 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The time of a host that does not tell it: the end of all time, when every token has expired.
+    pub const UNKNOWN: Self = Self(i64::MAX);
+
     /// The point `milliseconds` after 1970-01-01T00:00:00Z.
     pub const fn from_millis(milliseconds: i64) -> Self {
         Self(milliseconds)

@@ -143,11 +143,38 @@ impl<'s, 'u> Search<'s, 'u> {
         if named.is_empty() {
             return None;
         }
-        Some(match self.try_all(named) {
-            Tried::Verified(verdict) => verdict,
-            Tried::Failed => Err(Undecided::Refuse(Rejection::SignatureInvalid)),
-            Tried::Nothing => Err(Undecided::Refuse(Rejection::KeyNotFound)),
-        })
+        let refused = match self.try_all(named) {
+            Tried::Verified(Ok(verified)) => return Some(Ok(verified)),
+            Tried::Verified(Err(refused)) => refused,
+            Tried::Failed => Undecided::Refuse(Rejection::SignatureInvalid),
+            Tried::Nothing => Undecided::Refuse(Rejection::KeyNotFound),
+        };
+        // Another provider's key may have the same `kid`: while one has no keys to show, nobody can say that it has not.
+        let (pending, retry_after) = self.missing();
+        Some(Err(match retry_after {
+            _ if self.algorithm.is_symmetric() => refused,
+            _ if !pending.is_empty() => Undecided::Wait(Wish { providers: pending, for_unknown_key: false }),
+            Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
+            None => refused,
+        }))
+    }
+
+    /// The providers without usable keys: those that are worth waiting for, and how long until others may have some.
+    fn missing(&self) -> (ProviderSet, Option<Duration>) {
+        let (mut pending, mut retry_after) = (ProviderSet::default(), None);
+        for Voucher { provider, publication } in self.vouchers {
+            let wait = match provider.availability(*publication, self.now) {
+                Availability::Pending if !self.waited.fetched.contains(provider.id()) => {
+                    pending.insert(provider.id());
+                    None
+                }
+                Availability::Pending => Some(Duration::ZERO),
+                Availability::Down { retry_after } => Some(retry_after),
+                Availability::Ready(_) => None,
+            };
+            retry_after = [retry_after, wait].into_iter().flatten().min();
+        }
+        (pending, retry_after)
     }
 
     /// Tries the keys that a token may be signed with although nothing names them: every inline key (APIM: "will attempt each
@@ -184,25 +211,16 @@ impl<'s, 'u> Search<'s, 'u> {
     /// Waits for keys that are under way, then for one refetch; after that, the token is refused, unless a provider could not
     /// be reached: then its keys might have decided otherwise.
     fn await_newer_keys(&self, rejection: Rejection) -> Undecided {
-        let now = self.now;
-        let (mut pending, mut refetch, mut retry_after) =
-            (ProviderSet::default(), ProviderSet::default(), None);
+        let (pending, mut retry_after) = self.missing();
+        let mut refetch = ProviderSet::default();
         for Voucher { provider, publication } in self.vouchers {
-            let wait = match provider.availability(*publication, now) {
-                Availability::Pending if !self.waited.fetched.contains(provider.id()) => {
-                    pending.insert(provider.id());
-                    None
+            if matches!(provider.availability(*publication, self.now), Availability::Ready(_)) {
+                if !self.waited.refetched.contains(provider.id()) && provider.can_refetch(self.now) {
+                    refetch.insert(provider.id());
                 }
-                Availability::Pending => Some(Duration::ZERO),
-                Availability::Down { retry_after } => Some(retry_after),
-                Availability::Ready(_) => {
-                    if !self.waited.refetched.contains(provider.id()) && provider.can_refetch(now) {
-                        refetch.insert(provider.id());
-                    }
-                    provider.retry_after_failure(now)
-                }
-            };
-            retry_after = [retry_after, wait].into_iter().flatten().min();
+                let wait = provider.retry_after_failure(self.now);
+                retry_after = [retry_after, wait].into_iter().flatten().min();
+            }
         }
         match retry_after {
             _ if !pending.is_empty() => Undecided::Wait(Wish { providers: pending, for_unknown_key: false }),
@@ -224,7 +242,9 @@ impl<'s, 'u> Search<'s, 'u> {
         self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
     }
 
-    fn try_all(&self, candidates: Vec<Candidate<'s>>) -> Tried<'u> {
+    fn try_all(&self, mut candidates: Vec<Candidate<'s>>) -> Tried<'u> {
+        // Tenants share keys: those that may sign for this one go first, or the limit would be spent on the others'.
+        candidates.sort_by_key(|(publication, key)| self.check_key_issuer(*publication, key).is_err());
         let mut outcome = Tried::Nothing;
         let mut of_another_issuer = None;
         let mut from_network = 0_usize;

@@ -23,13 +23,13 @@ const HTTP_REQUEST_HEADERS: u32 = 0;
 /// "Not a gRPC answer": the proxy decides by itself.
 const NO_GRPC_STATUS: i32 = -1;
 
-/// The time; without one, the end of all time, when every token has expired.
+/// The time.
 pub(super) fn now() -> Timestamp {
-    let since_epoch = hostcalls::get_current_time()
+    hostcalls::get_current_time()
         .ok()
         .and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok())
-        .map_or(i64::MAX, |since_epoch| i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
-    Timestamp::from_millis(since_epoch)
+        .and_then(|since_epoch| i64::try_from(since_epoch.as_millis()).ok())
+        .map_or(Timestamp::UNKNOWN, Timestamp::from_millis)
 }
 
 /// The plugin's configuration; to be had in `on_configure` only.

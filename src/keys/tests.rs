@@ -427,6 +427,20 @@ fn a_clock_that_is_set_back_puts_nothing_off() {
 }
 
 #[test]
+fn a_time_that_is_not_told_changes_nothing() {
+    let mut world = World::new();
+    world.serve("a");
+    let before = world.now;
+    world.now = Timestamp::UNKNOWN;
+    world.tick();
+    assert!(world.fetches.is_empty());
+    world.now = before.after(seconds(3599));
+    world.tick();
+    assert!(world.fetches.is_empty());
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+}
+
+#[test]
 fn providers_are_independent() {
     let mut world = World::with(&["idp.example", "two.example"], Schedule::default(), 10);
     world.tick();

@@ -434,3 +434,56 @@ fn a_key_that_is_published_for_two_issuers_serves_both() {
     });
     assert!(world.passes(&signer(0).token(&claims(V2))));
 }
+
+#[test]
+fn tenants_that_share_a_key_do_not_use_up_each_others_tries() {
+    let tenants: Vec<_> = (1..=6).map(|number| TENANT.replace('1', &number.to_string())).collect();
+    let url = |tenant: &String| format!("https://{HOST}/{tenant}/v2.0/.well-known/openid-configuration");
+    let v1 = |tenant: &String| format!("https://sts.windows.net/{tenant}/");
+    let (urls, listed): (Vec<_>, Vec<_>) = tenants.iter().map(|tenant| (url(tenant), v1(tenant))).unzip();
+    let (urls, listed): (Vec<_>, Vec<_>) =
+        (urls.iter().map(String::as_str).collect(), listed.iter().map(String::as_str).collect());
+    let mut world = World::new(&configuration(&urls, &listed));
+    world.serve(|url| {
+        let tenant = url.split('/').nth(3)?;
+        let mut key = signer(0).jwk();
+        key["issuer"] = json!(TEMPLATE);
+        let keys = json!({ "keys": [key] });
+        let document = json!({
+            "issuer": TEMPLATE.replace("{tenantid}", tenant),
+            "jwks_uri": format!("https://{HOST}/{tenant}/keys"),
+        });
+        Some(if url.ends_with("/keys") { keys } else { document })
+    });
+    for tenant in &tenants {
+        let token = json!({ "iss": v1(tenant), "tid": tenant, "exp": NOW + 600 });
+        assert!(world.passes(&signer(0).token(&token)), "{tenant}");
+        let stranger = json!({ "iss": v1(tenant), "tid": OTHER_TENANT, "exp": NOW + 600 });
+        assert!(!world.passes(&signer(0).token(&stranger)), "{tenant}");
+    }
+}
+
+#[test]
+fn a_key_id_that_two_have_decides_nothing_while_one_has_no_keys() {
+    let mut document = configuration(&[A], &[]);
+    let inline = Signer { key_id: "key-1".into(), ..Signer::new(9) };
+    document["validate-jwt"]["issuer-signing-keys"] = json!([{ "jwk": inline.jwk() }]);
+    let mut world = World::new(&document);
+    world.serve(|url| {
+        let keys = json!({ "keys": [signer(0).jwk()] });
+        Some(if url.ends_with("/keys") { keys } else { metadata("a.example", "https://a.example") })
+    });
+    let mut claims = claims("https://a.example");
+    claims["exp"] = json!(NOW + 10_000_000);
+    let token = signer(0).token(&claims);
+    assert!(world.passes(&token));
+    world.now = world.now.after(Duration::from_hours(24 * 30));
+    assert_eq!(
+        wish(world.validate(&token)).providers,
+        set(&[0]),
+        "its keys are past use, and a fetch is due"
+    );
+    assert!(world.passes(&inline.token(&claims)));
+    world.serve(|_| None);
+    assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable);
+}
