@@ -243,12 +243,14 @@ impl<'s, 'u> Search<'s, 'u> {
     }
 
     fn try_all(&self, mut candidates: Vec<Candidate<'s>>) -> Tried<'u> {
-        // Tenants share keys: those that may sign for this one go first, or the limit would be spent on the others'.
-        candidates.sort_by_key(|(publication, key)| self.check_key_issuer(*publication, key).is_err());
+        candidates.retain(|(_, key)| key.serves(self.algorithm));
+        // Tenants share keys: those that may sign for this one go first, or the limit would be spent on the others'. Told once
+        // for each key, whose number a stranger's token does not limit.
+        candidates.sort_by_cached_key(|(publication, key)| self.check_key_issuer(*publication, key).is_err());
         let mut outcome = Tried::Nothing;
         let mut of_another_issuer = None;
         let mut from_network = 0_usize;
-        for (publication, key) in candidates.into_iter().filter(|(_, key)| key.serves(self.algorithm)) {
+        for (publication, key) in candidates {
             if publication.is_some() {
                 if from_network == MAX_NETWORK_VERIFICATIONS {
                     continue;

@@ -100,7 +100,8 @@ pub(super) fn wake(plugin: &Rc<Plugin>, woken: Woken) {
     }
 }
 
-/// Decides a request, from the top: the one place from which a request is refused, made to wait, or let through.
+/// Decides a request, from the top: with a configuration, the one place from which a request is refused, made to wait, or let
+/// through.
 fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, waited: Waited) {
     let Some(headers) = host::request_headers() else {
         phase.set(Phase::Refused);
