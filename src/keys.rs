@@ -8,15 +8,18 @@ mod provider;
 mod schedule;
 
 pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
-pub use provider::{Availability, Provider, ProviderSettings, Publication};
+pub use provider::{Availability, Origin, Provider, ProviderSettings, Publication};
 pub use schedule::Schedule;
 
 use std::time::Duration;
 
 use crate::{jwk::JwkError, time::Timestamp};
 
-/// The most OpenID configurations that one plugin configuration can name.
-pub const MAX_PROVIDERS: usize = 32;
+/// The most OpenID configurations and key sets that one plugin configuration can name.
+pub const MAX_PROVIDERS: usize = 256;
+
+/// The words of a [`ProviderSet`], one bit for each provider.
+const WORDS: usize = MAX_PROVIDERS.div_ceil(64);
 
 /// The position of a provider in its [`KeyStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,26 +39,39 @@ impl ProviderId {
 
 /// A set of providers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProviderSet(u32);
+pub struct ProviderSet([u64; WORDS]);
 
 impl ProviderSet {
     /// Whether no provider is in it.
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.0 == [0; WORDS]
     }
 
     /// Whether `provider` is in it.
     pub fn contains(self, provider: ProviderId) -> bool {
-        self.0 & Self::bit(provider) != 0
+        let (word, bit) = Self::place(provider);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Adds `provider`.
     pub fn insert(&mut self, provider: ProviderId) {
-        self.0 |= Self::bit(provider);
+        let (word, bit) = Self::place(provider);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
     }
 
-    fn bit(provider: ProviderId) -> u32 {
-        1_u32.checked_shl(u32::from(provider.0)).unwrap_or(0)
+    /// Everything that is in it or in `other`.
+    #[must_use]
+    pub fn union(mut self, other: Self) -> Self {
+        for (word, more) in self.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+        self
+    }
+
+    fn place(provider: ProviderId) -> (usize, u64) {
+        (usize::from(provider.0 / 64), 1_u64.rotate_left(u32::from(provider.0 % 64)))
     }
 }
 
@@ -70,12 +86,35 @@ impl FromIterator<ProviderId> for ProviderSet {
 }
 
 /// What a request needs before it can be decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// The providers whose next answer may decide.
-    pub providers: ProviderSet,
-    /// Whether their keys are known but none has the token's `kid`: then a fetch is started for it.
-    pub for_unknown_key: bool,
+    /// The providers whose first answer, or next after a failure, may decide: a fetch goes on or is due.
+    pub pending: ProviderSet,
+    /// The providers whose keys are known, but none that fits the token: a fetch is started for it.
+    pub refetch: ProviderSet,
+}
+
+impl Wish {
+    /// A wish for the answers of these providers.
+    pub fn pending(providers: ProviderSet) -> Self {
+        Self { pending: providers, refetch: ProviderSet::default() }
+    }
+
+    /// A wish for newer keys of these providers.
+    pub fn refetch(providers: ProviderSet) -> Self {
+        Self { pending: ProviderSet::default(), refetch: providers }
+    }
+
+    /// What either of the two asks for.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { pending: self.pending.union(other.pending), refetch: self.refetch.union(other.refetch) }
+    }
+
+    /// All providers that it names.
+    fn providers(self) -> ProviderSet {
+        self.pending.union(self.refetch)
+    }
 }
 
 /// A request that waits. The number is the proxy's own for it.
@@ -119,6 +158,8 @@ pub struct Report {
     pub provider: ProviderId,
     /// What it brought, or why it brought nothing.
     pub result: Result<Fetched, FetchError>,
+    /// How long it took, from the first request to the last answer.
+    pub took: Duration,
     /// How long until the next fetch.
     pub next: Duration,
 }
@@ -250,16 +291,17 @@ impl KeyStore {
         if self.waiting.len() >= self.max_waiting {
             return Err(Full);
         }
-        let now = self.clock.pass(now);
-        if wish.for_unknown_key {
-            for provider in
-                self.providers.iter_mut().filter(|provider| wish.providers.contains(provider.id()))
-            {
-                provider.want_key(now);
-            }
-        }
-        self.waiting.push(Waiting { request, wish: wish.providers, waited });
+        self.want(wish, now);
+        self.waiting.push(Waiting { request, wish: wish.providers(), waited });
         Ok(())
+    }
+
+    /// Makes the refetches of `wish` due, where their interval allows it, whether or not somebody waits for them.
+    pub fn want(&mut self, wish: Wish, now: Timestamp) {
+        let now = self.clock.pass(now);
+        for provider in self.providers.iter_mut().filter(|provider| wish.refetch.contains(provider.id())) {
+            provider.want_key(now);
+        }
     }
 
     /// Forgets a request whose client left.
@@ -280,10 +322,10 @@ impl KeyStore {
     fn act(&mut self, step: provider::Step, id: ProviderId, now: Timestamp) -> Vec<Action> {
         match step {
             provider::Step::Next(fetch) => vec![Action::Fetch(fetch)],
-            provider::Step::Ended { result, for_unknown_key } => {
+            provider::Step::Ended { result, for_unknown_key, took } => {
                 let next =
                     self.provider(id).map_or(Duration::ZERO, |provider| provider.next_event().since(now));
-                let report = Action::Report(Report { provider: id, result, next });
+                let report = Action::Report(Report { provider: id, result, took, next });
                 let woken = self.wake(id, for_unknown_key);
                 if woken.is_empty() { vec![report] } else { vec![report, Action::Wake(woken)] }
             }

@@ -182,7 +182,7 @@ fn await_any(candidates: &[Candidate<'_>], waited: Waited, now: Timestamp) -> Un
         Some(retry_after) if pending.is_empty() => {
             Undecided::Refuse(Rejection::KeysUnavailable { retry_after })
         }
-        _ => Undecided::Wait(Wish { providers: pending, for_unknown_key: false }),
+        _ => Undecided::Wait(Wish::pending(pending)),
     }
 }
 

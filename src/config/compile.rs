@@ -10,7 +10,7 @@ use crate::{
     algorithm::{Algorithm, AlgorithmSet},
     clusters::Clusters,
     issuer,
-    keys::{Limits, MAX_PROVIDERS, ProviderId, ProviderSettings},
+    keys::{Limits, MAX_PROVIDERS, Origin, ProviderId, ProviderSettings},
     policy::{Policy, PolicyProvider},
     signature::VerifyingKey,
     url::Scheme,
@@ -112,6 +112,7 @@ fn compile_provider(
         .collect();
     Ok(ProviderSettings {
         url: url.clone(),
+        origin: Origin::Discovery,
         cluster,
         clusters: clusters.clone(),
         schedule: fetch.schedule,

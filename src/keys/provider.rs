@@ -19,11 +19,22 @@ const GRACE: Duration = Duration::from_secs(1);
 /// away.
 const MAX_ISSUERS: usize = 4;
 
-/// One `openid-config` of the configuration.
+/// What lies at a provider's URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A discovery document, which names the issuer and leads to its keys (`openid-config`).
+    Discovery,
+    /// The key set of this issuer (`options.jwks`).
+    KeySet(Issuer),
+}
+
+/// One `openid-config` or `options.jwks` of the configuration.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
-    /// The URL of the discovery document.
+    /// What is fetched first.
     pub url: Url,
+    /// What lies there.
+    pub origin: Origin,
     /// The cluster that reaches it.
     pub cluster: String,
     /// The clusters that a `jwks_uri` may need.
@@ -67,6 +78,8 @@ struct InFlight {
     /// The discovery document, when it is there and the key set is under way.
     discovery: Option<Discovery>,
     for_unknown_key: bool,
+    /// When the first request of the fetch was sent.
+    since: Timestamp,
     deadline: Timestamp,
 }
 
@@ -81,6 +94,8 @@ pub(super) enum Step {
         result: Result<Fetched, FetchError>,
         /// Whether an unknown `kid` had caused it.
         for_unknown_key: bool,
+        /// From the first request to the last answer.
+        took: Duration,
     },
 }
 
@@ -128,9 +143,17 @@ impl Provider {
         self.id
     }
 
-    /// The URL of its discovery document.
+    /// What is fetched of it first: the discovery document, or the key set.
     pub fn url(&self) -> &Url {
         &self.settings.url
+    }
+
+    /// The issuer whose keys the configuration says these are; `None` where the discovery document tells.
+    pub fn configured_issuer(&self) -> Option<&Issuer> {
+        match &self.settings.origin {
+            Origin::Discovery => None,
+            Origin::KeySet(issuer) => Some(issuer),
+        }
     }
 
     /// What it published, the newest first; the first one whether or not its keys may still be used.
@@ -184,15 +207,26 @@ impl Provider {
             self.last_fetch_for_key = Some(now);
         }
         let (cluster, url) = (self.settings.cluster.clone(), self.settings.url.clone());
-        Some(self.send(cluster, url, None, for_unknown_key, now))
+        let discovery = self
+            .configured_issuer()
+            .map(|issuer| Discovery { issuer: issuer.clone(), jwks_uri: url.clone() });
+        let deadline = self.deadline(now);
+        let sent = InFlight {
+            fetch: self.next_request(cluster, url),
+            discovery,
+            for_unknown_key,
+            since: now,
+            deadline,
+        };
+        Some(self.in_flight.insert(sent).fetch.clone())
     }
 
     /// Gives up a fetch that got no answer.
     pub(super) fn expire(&mut self, now: Timestamp) -> Option<Step> {
         let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= now)?;
         let fault = FetchFault::TimedOut;
-        let (url, cluster) = (in_flight.fetch.url, in_flight.fetch.cluster);
-        Some(self.end(Err(FetchError::Fault { url, cluster, fault }), in_flight.for_unknown_key, now))
+        let (url, cluster) = (in_flight.fetch.url.clone(), in_flight.fetch.cluster.clone());
+        Some(self.end(Err(FetchError::Fault { url, cluster, fault }), &in_flight, now))
     }
 
     /// Takes an answer; `None` when it is not the one that is waited for.
@@ -202,27 +236,31 @@ impl Provider {
         response: Result<Response, FetchFault>,
         now: Timestamp,
     ) -> Option<Step> {
-        let in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
-        let for_unknown_key = in_flight.for_unknown_key;
+        let mut in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
+        let discovery = in_flight.discovery.take();
         let body = self.settings.limits.body(fetch, response);
-        let step = match in_flight.discovery {
+        let step = match discovery {
             None => body.and_then(|body| self.read_discovery(&body)).map(|(cluster, discovery)| {
-                let url = discovery.jwks_uri.clone();
-                Step::Next(self.send(cluster, url, Some(discovery), for_unknown_key, now))
+                let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
+                let deadline = self.deadline(now);
+                let discovery = Some(discovery);
+                let (for_unknown_key, since) = (in_flight.for_unknown_key, in_flight.since);
+                let next = InFlight { fetch, discovery, for_unknown_key, since, deadline };
+                Step::Next(self.in_flight.insert(next).fetch.clone())
             }),
-            Some(discovery) => {
+            Some(Discovery { issuer, .. }) => {
                 body.and_then(|body| KeySet::parse(&body).map_err(FetchError::KeySet)).map(|keys| {
                     let fetched = Fetched {
                         keys: keys.keys().len(),
                         skipped: keys.skipped().len(),
                         first_skipped: keys.skipped().first().copied(),
                     };
-                    self.publish(discovery.issuer, keys, now);
-                    self.end(Ok(fetched), for_unknown_key, now)
+                    self.publish(issuer, keys, now);
+                    self.end(Ok(fetched), &in_flight, now)
                 })
             }
         };
-        Some(step.unwrap_or_else(|error| self.end(Err(error), for_unknown_key, now)))
+        Some(step.unwrap_or_else(|error| self.end(Err(error), &in_flight, now)))
     }
 
     fn read_discovery(&self, document: &[u8]) -> Result<(String, Discovery), FetchError> {
@@ -239,22 +277,16 @@ impl Provider {
         }
     }
 
-    fn send(
-        &mut self,
-        cluster: String,
-        url: Url,
-        discovery: Option<Discovery>,
-        for_unknown_key: bool,
-        now: Timestamp,
-    ) -> Fetch {
+    fn next_request(&mut self, cluster: String, url: Url) -> Fetch {
         self.serial = self.serial.wrapping_add(1);
-        let fetch = Fetch { provider: self.id, cluster, url, serial: self.serial };
-        let deadline = now.after(self.settings.schedule.timeout).after(GRACE);
-        self.in_flight = Some(InFlight { fetch: fetch.clone(), discovery, for_unknown_key, deadline });
-        fetch
+        Fetch { provider: self.id, cluster, url, serial: self.serial }
     }
 
-    fn end(&mut self, result: Result<Fetched, FetchError>, for_unknown_key: bool, now: Timestamp) -> Step {
+    fn deadline(&self, now: Timestamp) -> Timestamp {
+        now.after(self.settings.schedule.timeout).after(GRACE)
+    }
+
+    fn end(&mut self, result: Result<Fetched, FetchError>, ended: &InFlight, now: Timestamp) -> Step {
         let wait = if result.is_ok() {
             self.failures = 0;
             // Keys that may not be used any more are no reason to wait for newer ones.
@@ -264,7 +296,7 @@ impl Provider {
             backoff(self.failures, &mut self.jitter)
         };
         self.next_fetch = now.after(wait);
-        Step::Ended { result, for_unknown_key }
+        Step::Ended { result, for_unknown_key: ended.for_unknown_key, took: now.since(ended.since) }
     }
 
     fn publish(&mut self, issuer: Issuer, keys: KeySet, now: Timestamp) {

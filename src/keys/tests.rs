@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{clusters::Clusters, url::Url};
+use crate::{clusters::Clusters, issuer::Issuer, url::Url};
 
 const ISSUER: &str = "https://idp.example/";
 
@@ -18,6 +18,7 @@ fn settings(host: &str, schedule: Schedule) -> ProviderSettings {
     let named = [(host.to_owned(), host.to_owned()), ("keys.example".to_owned(), "keys".to_owned())].into();
     ProviderSettings {
         url: Url::parse(&format!("https://{host}/.well-known/openid-configuration")).unwrap(),
+        origin: Origin::Discovery,
         cluster: host.to_owned(),
         clusters: Clusters::new(named, None),
         schedule,
@@ -118,7 +119,8 @@ impl World {
     }
 
     fn wait(&mut self, request: u32, for_unknown_key: bool) {
-        let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key };
+        let wanted = [ID].into_iter().collect();
+        let wish = if for_unknown_key { Wish::refetch(wanted) } else { Wish::pending(wanted) };
         self.store.wait(RequestId(request), wish, Waited::default(), self.now).unwrap();
     }
 
@@ -151,7 +153,9 @@ fn the_first_tick_fetches_discovery_then_keys() {
     world.tick();
     assert_eq!(world.fetches[0].url.to_string(), "https://idp.example/.well-known/openid-configuration");
     assert_eq!(world.fetches[0].cluster, "idp.example");
+    world.now = world.now.after(seconds(2));
     world.ok(&discovery(ISSUER, "https://keys.example/set?v=1"));
+    world.now = world.now.after(seconds(1));
     assert_eq!(world.fetches[0].url.to_string(), "https://keys.example/set?v=1");
     assert_eq!(world.fetches[0].cluster, "keys");
     assert!(world.reports.is_empty());
@@ -163,9 +167,60 @@ fn the_first_tick_fetches_discovery_then_keys() {
         [Report {
             provider: ID,
             result: Ok(Fetched { keys: 1, skipped: 0, first_skipped: None }),
+            took: seconds(3),
             next: seconds(3600)
         }]
     );
+}
+
+#[test]
+fn a_key_set_that_the_configuration_names_is_fetched_without_discovery() {
+    let url = Url::parse("https://idp.example/keys").unwrap();
+    let origin = Origin::KeySet(Issuer::new(ISSUER));
+    let settings = ProviderSettings { url, origin, ..settings("idp.example", Schedule::default()) };
+    let mut world = World { store: KeyStore::new(vec![settings], 7, 1024), ..World::new() };
+    assert_eq!(world.provider().configured_issuer(), Some(&Issuer::new(ISSUER)));
+    world.tick();
+    assert_eq!(world.fetches[0].url.to_string(), "https://idp.example/keys");
+    world.ok(&key_set("a"));
+    assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
+    assert_eq!(world.provider().published()[0].issuer.as_str(), ISSUER);
+
+    world.wait(1, true);
+    world.tick();
+    world.answer(Ok(Response { status: 500, body: Vec::new() }));
+    assert_eq!(world.woken.len(), 1);
+    world.pass(seconds(2));
+    assert_eq!(world.fetches[0].url.to_string(), "https://idp.example/keys", "and again after a failure");
+}
+
+#[test]
+fn a_refetch_can_be_wanted_without_waiting() {
+    let mut world = World::new();
+    world.serve("a");
+    let wish = Wish::refetch([ID].into_iter().collect());
+    world.store.want(wish, world.now);
+    assert_eq!(world.store.until_next(world.now), Some(Duration::ZERO));
+    world.serve("b");
+    world.store.want(wish, world.now);
+    assert_ne!(world.store.until_next(world.now), Some(Duration::ZERO), "once in the interval");
+    world.store.want(Wish::pending([ID].into_iter().collect()), world.now.after(seconds(60)));
+    assert_ne!(world.store.until_next(world.now), Some(Duration::ZERO), "nothing newer was wanted");
+}
+
+#[test]
+fn sets_hold_every_provider() {
+    let mut set = ProviderSet::default();
+    for index in 0..MAX_PROVIDERS {
+        let id = ProviderId::new(index).unwrap();
+        assert!(!set.contains(id));
+        set.insert(id);
+        assert!(set.contains(id));
+    }
+    assert_eq!(ProviderId::new(MAX_PROVIDERS), None);
+    let one = |index| ProviderSet::from_iter([ProviderId::new(index).unwrap()]);
+    assert_eq!(one(1).union(one(200)), [ProviderId(1), ProviderId(200)].into_iter().collect());
+    assert!(ProviderSet::default().union(ProviderSet::default()).is_empty());
 }
 
 #[test]
@@ -204,7 +259,7 @@ fn only_so_many_requests_wait() {
     let mut world = World::with(&["idp.example"], Schedule::default(), 2);
     world.wait(1, false);
     world.wait(2, false);
-    let wish = Wish { providers: [ID].into_iter().collect(), for_unknown_key: false };
+    let wish = Wish::pending([ID].into_iter().collect());
     assert_eq!(world.store.wait(RequestId(3), wish, Waited::default(), world.now), Err(Full));
     world.store.forget(RequestId(1));
     world.wait(3, false);
@@ -491,14 +546,6 @@ fn another_issuer_takes_nothing_from_the_earlier_one_until_its_keys_are_past_use
         serve(&mut world, &format!("https://{number}.example/"));
     }
     assert_eq!(issuers(&world).len(), 4, "bounded");
-}
-
-#[test]
-fn ids_are_bounded() {
-    assert_eq!(ProviderId::new(MAX_PROVIDERS - 1).map(ProviderId::index), Some(31));
-    assert_eq!(ProviderId::new(MAX_PROVIDERS), None);
-    let set: ProviderSet = [ProviderId(0), ProviderId(31)].into_iter().collect();
-    assert!(set.contains(ProviderId(0)) && set.contains(ProviderId(31)) && !set.contains(ProviderId(1)));
 }
 
 #[test]

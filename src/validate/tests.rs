@@ -222,7 +222,7 @@ fn what_needs_no_key_is_decided_without_keys() {
     let token = signer.token_with(&json!({ "alg": "none" }), &claims("https://a.example"));
     assert_eq!(world.rejection(&token).reason(), Reason::TokenAlgorithmNotAllowed);
     let token = signer.token(&claims("https://a.example"));
-    assert_eq!(wish(world.validate(&token)), Wish { providers: set(&[0]), for_unknown_key: false });
+    assert_eq!(wish(world.validate(&token)), Wish::pending(set(&[0])));
 }
 
 #[test]
@@ -234,7 +234,7 @@ fn without_keys_and_with_backoff_running_the_answer_is_503() {
         matches!(world.rejection(&token), Rejection::KeysUnavailable { retry_after } if !retry_after.is_zero())
     );
     world.now = world.now.after(Duration::from_secs(2));
-    assert_eq!(wish(world.validate(&token)).providers, set(&[0]), "a fetch is due");
+    assert_eq!(wish(world.validate(&token)).pending, set(&[0]), "a fetch is due");
     let signer = Signer::new(1);
     world.serve(|url| Some(one_provider_serves(url, &[&signer])));
     assert!(world.passes(&token), "recovered");
@@ -246,7 +246,7 @@ fn an_unknown_key_waits_for_one_refetch() {
     let new = Signer::new(2);
     let token = new.token(&claims("https://a.example"));
     let asked = wish(world.validate(&token));
-    assert_eq!(asked, Wish { providers: set(&[0]), for_unknown_key: true });
+    assert_eq!(asked, Wish::refetch(set(&[0])));
     world.keys.wait(RequestId(1), asked, Waited::default(), world.now).unwrap();
     world.serve(|url| Some(one_provider_serves(url, &[&new])));
     assert!(world.passes(&token));
@@ -254,7 +254,7 @@ fn an_unknown_key_waits_for_one_refetch() {
     let stranger = Signer::new(3).token(&claims("https://a.example"));
     assert_eq!(world.rejection(&stranger), Rejection::KeyNotFound, "inside the interval");
     world.now = world.now.after(Duration::from_secs(31));
-    assert!(wish(world.validate(&stranger)).for_unknown_key);
+    assert!(!wish(world.validate(&stranger)).refetch.is_empty());
     assert_eq!(
         rejection(world.validate_again(&stranger, refetched(&[0]))),
         Rejection::KeyNotFound,
@@ -287,7 +287,7 @@ fn a_token_without_key_id_tries_the_keys_and_then_newer_ones() {
     let stranger = Signer::new(2);
     let token = stranger.token_with(&json!({ "alg": "EdDSA" }), &claims("https://a.example"));
     let asked = wish(world.validate(&token));
-    assert!(asked.for_unknown_key);
+    assert!(!asked.refetch.is_empty());
     world.keys.wait(RequestId(1), asked, Waited::default(), world.now).unwrap();
     world.serve(|url| Some(one_provider_serves(url, &[&signer])));
     assert_eq!(world.rejection(&token), Rejection::SignatureInvalid);

@@ -125,7 +125,7 @@ fn no_provider_signs_for_another() {
     let stolen = Signer { key_id: "key-1".into(), ..signer(1) }.token(&claims("https://a.example"));
     assert_eq!(world.rejection(&stolen), Rejection::SignatureInvalid);
     let asked = wish(world.validate(&signer(1).token(&claims("https://a.example"))));
-    assert_eq!(asked, Wish { providers: set(&[0]), for_unknown_key: true }, "only its own provider is asked");
+    assert_eq!(asked, Wish::refetch(set(&[0])), "only its own provider is asked");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn while_a_provider_is_unknown_a_strange_issuer_waits_and_a_known_one_does_not()
         );
     }
     world.now = world.now.after(Duration::from_secs(2));
-    assert_eq!(wish(world.validate(&signer(1).token(&claims("https://b.example")))).providers, set(&[1]));
+    assert_eq!(wish(world.validate(&signer(1).token(&claims("https://b.example")))).pending, set(&[1]));
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn user_flows_of_one_host_share_an_issuer_and_wait_for_each_others_keys() {
     assert!(world.passes(&first.token(&claims("https://a.example"))));
     let token = second.token(&claims("https://a.example"));
     world.now = world.now.after(Duration::from_secs(2));
-    assert_eq!(wish(world.validate(&token)), Wish { providers: set(&[1]), for_unknown_key: false });
+    assert_eq!(wish(world.validate(&token)), Wish::pending(set(&[1])));
     world.serve(|url| match url {
         "https://a.example/two" => {
             Some(json!({ "issuer": "https://a.example", "jwks_uri": "https://a.example/2" }))
@@ -317,7 +317,7 @@ fn an_issuer_away_from_home_waits_until_every_other_host_has_spoken() {
         let token = signer(0).token(&claims(issuer));
         assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable, "{issuer}");
         world.now = world.now.after(Duration::from_secs(2));
-        assert_eq!(wish(world.validate(&token)).providers, set(&[1]));
+        assert_eq!(wish(world.validate(&token)).pending, set(&[1]));
         world.serve(|url| match url {
             B => Some(metadata("b.example", "https://b.example")),
             _ => Some(json!({ "keys": [signer(1).jwk()] })),
@@ -349,7 +349,7 @@ fn inline_keys_vouch_for_a_listed_issuer_whatever_the_network_says() {
     let mut world = World::new(&document);
     assert!(world.passes(&token), "no configuration has answered");
     let stranger = signer(0).token(&claims("https://internal"));
-    assert_eq!(wish(world.validate(&stranger)).providers, set(&[0, 1]), "the network may know its key");
+    assert_eq!(wish(world.validate(&stranger)).pending, set(&[0, 1]), "the network may know its key");
     let by_secret = inline.token_with(&json!({ "alg": "HS256", "kid": "s" }), &claims("https://internal"));
     assert_eq!(world.rejection(&by_secret), Rejection::SignatureInvalid, "a secret is never found there");
     world.serve(|url| {
@@ -407,12 +407,12 @@ fn a_personal_account_waits_for_the_configuration_that_may_take_it() {
 fn a_request_waits_for_each_provider_once() {
     let mut world = World::new(&configuration(&[A, B], &[]));
     let token = signer(0).token(&claims("https://d.example"));
-    assert_eq!(wish(world.validate(&token)).providers, set(&[0, 1]));
+    assert_eq!(wish(world.validate(&token)).pending, set(&[0, 1]));
     world.serve(|_| None);
     world.now = world.now.after(Duration::from_secs(2));
     let after = |ids: &[usize]| Waited { fetched: set(ids), refetched: set(&[]) };
     assert_eq!(
-        wish(world.validate_again(&token, after(&[0]))).providers,
+        wish(world.validate_again(&token, after(&[0]))).pending,
         set(&[1]),
         "the next attempts are due"
     );
@@ -478,11 +478,7 @@ fn a_key_id_that_two_have_decides_nothing_while_one_has_no_keys() {
     let token = signer(0).token(&claims);
     assert!(world.passes(&token));
     world.now = world.now.after(Duration::from_hours(24 * 30));
-    assert_eq!(
-        wish(world.validate(&token)).providers,
-        set(&[0]),
-        "its keys are past use, and a fetch is due"
-    );
+    assert_eq!(wish(world.validate(&token)).pending, set(&[0]), "its keys are past use, and a fetch is due");
     assert!(world.passes(&inline.token(&claims)));
     world.serve(|_| None);
     assert_eq!(world.rejection(&token).reason(), Reason::DiscoveryUnavailable);
