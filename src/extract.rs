@@ -1,8 +1,13 @@
-//! Finding the token in a request (APIM `header-name`, `query-parameter-name`, `require-scheme`).
+//! Finding the token in a request (APIM `header-name`, `query-parameter-name`, `token-value`, `require-scheme`).
+
+mod removal;
 
 use std::borrow::Cow;
 
+pub use removal::remove_tokens;
+
 use crate::{
+    percent,
     rejection::{Absence, Malformed, Rejection},
     request::RequestHead,
 };
@@ -26,10 +31,23 @@ pub enum TokenSource {
         /// Its name, decoded.
         name: String,
     },
+    /// A cookie, which holds the bare token.
+    Cookie {
+        /// Its name, exact.
+        name: String,
+    },
+    /// A property of the proxy, which holds the bare token.
+    Property {
+        /// Its path.
+        path: Vec<String>,
+    },
 }
 
 impl TokenSource {
-    /// The token's text; fails when there is none, or more than one place that holds one.
+    /// The token's text.
+    ///
+    /// Fails when the place is in the request more than once; with [`Absence::Nothing`] when it is absent or blank, and
+    /// with another [`Absence`] when something stands there that is no token.
     pub fn extract<'h>(&self, head: RequestHead<'h>) -> Result<Cow<'h, [u8]>, Rejection> {
         let token = match self {
             Self::Authorization { require_scheme } => {
@@ -41,8 +59,11 @@ impl TokenSource {
                 Cow::Borrowed(without_scheme(value, require_scheme.as_deref())?)
             }
             Self::Header { name } => Cow::Borrowed(only(head.values(name).map(trim))?),
-            Self::Query { name } => {
-                only(query_values(head, name.as_bytes()).map(|value| percent_decode(value)))?
+            Self::Query { name } => only(parameters(head.query(), name.as_bytes()))?,
+            Self::Cookie { name } => Cow::Borrowed(only(cookies(head, name.as_bytes()))?),
+            Self::Property { path } => {
+                let value = head.property(path).ok_or(Rejection::NotPresent(Absence::Nothing))?;
+                Cow::Owned(trim(&value).to_vec())
             }
         };
         if token.is_empty() { Err(Rejection::NotPresent(Absence::Nothing)) } else { Ok(token) }
@@ -58,60 +79,52 @@ fn only<T>(mut values: impl Iterator<Item = T>) -> Result<T, Rejection> {
     Ok(value)
 }
 
-/// What follows the scheme (RFC 9110 §11.4: scheme, case-insensitive, then white space).
+/// What follows the scheme (RFC 9110 §11.4: scheme, case-insensitive, then white space); of a blank value, nothing.
 fn without_scheme<'h>(value: &'h [u8], required: Option<&str>) -> Result<&'h [u8], Rejection> {
+    if value.is_empty() {
+        return Ok(value);
+    }
     let end = value.iter().position(|byte| is_blank(*byte)).unwrap_or(value.len());
     let (first, rest) = value.split_at_checked(end).unwrap_or((value, &[]));
     let rest = trim(rest);
-    match required {
-        Some(scheme) if first.eq_ignore_ascii_case(scheme.as_bytes()) => Ok(rest),
-        None if first.eq_ignore_ascii_case(b"bearer") => Ok(rest),
-        None if rest.is_empty() => Ok(first),
-        Some(_) | None => {
-            Err(Rejection::NotPresent(if value.is_empty() { Absence::Nothing } else { Absence::Scheme }))
-        }
+    let has_scheme = first.eq_ignore_ascii_case(required.unwrap_or("bearer").as_bytes());
+    match (has_scheme, rest.is_empty()) {
+        (true, false) => Ok(rest),
+        (true, true) => Err(Rejection::NotPresent(Absence::Empty)),
+        (false, true) if required.is_none() => Ok(first),
+        (false, _) => Err(Rejection::NotPresent(Absence::Scheme)),
     }
 }
 
-fn query_values<'h>(head: RequestHead<'h>, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
-    head.query().into_iter().flat_map(|query| query.split(|byte| *byte == b'&')).filter_map(move |pair| {
-        let (known, value) = pair
-            .iter()
-            .position(|byte| *byte == b'=')
-            .and_then(|equals| pair.split_at_checked(equals))
-            .map_or((pair, [].as_slice()), |(known, rest)| (known, rest.get(1..).unwrap_or_default()));
-        (*percent_decode(known) == *name).then_some(value)
-    })
+/// The values, decoded, of the parameters of a query whose decoded name is `name`.
+fn parameters<'h>(query: Option<&'h [u8]>, name: &[u8]) -> impl Iterator<Item = Cow<'h, [u8]>> {
+    query
+        .into_iter()
+        .flat_map(pieces::<b'&'>)
+        .map(name_and_value)
+        .filter(move |(known, _)| *percent::decode(known) == *name)
+        .map(|(_, value)| percent::decode(value))
 }
 
-/// Decodes `%41` to `A`, once (RFC 3986 §2.1). `+` stays: a JWT has none, and a form's rules are not a URL's.
-fn percent_decode(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = match (first, tail) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                decoded.push((hex_digit(*high) << 4) | hex_digit(*low));
-                after
-            }
-            _ => {
-                decoded.push(*first);
-                tail
-            }
-        };
-    }
-    Cow::Owned(decoded)
+/// The values of the cookies with this name, of all `Cookie` headers: HTTP/1 may send them apart (RFC 6265 §5.4 sends one).
+fn cookies<'h>(head: RequestHead<'h>, name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    head.values("cookie")
+        .flat_map(pieces::<b';'>)
+        .map(name_and_value)
+        .filter(move |(known, _)| trim(known) == name)
+        .map(|(_, value)| trim(value))
 }
 
-fn hex_digit(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit.wrapping_sub(b'0'),
-        b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
-        _ => digit.wrapping_sub(b'A').wrapping_add(10),
-    }
+/// The pieces of a text between marks.
+fn pieces<const MARK: u8>(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == MARK)
+}
+
+/// What stands before and after the first `=`; without one, all of it is the name.
+fn name_and_value(pair: &[u8]) -> (&[u8], &[u8]) {
+    let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+    let (name, rest) = pair.split_at_checked(equals).unwrap_or((pair, &[]));
+    (name, rest.get(1..).unwrap_or_default())
 }
 
 /// Without the white space of HTTP (RFC 9110 §5.6.3) at both ends.
@@ -134,99 +147,4 @@ fn is_blank(byte: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn extract(source: &TokenSource, headers: &[(&str, &str)]) -> Result<String, Rejection> {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect();
-        let token = source.extract(RequestHead::new(&headers))?;
-        Ok(String::from_utf8(token.into_owned()).unwrap())
-    }
-
-    const NOTHING: Rejection = Rejection::NotPresent(Absence::Nothing);
-    const SCHEME: Rejection = Rejection::NotPresent(Absence::Scheme);
-    const SEVERAL: Rejection = Rejection::Malformed(Malformed::SeveralTokens);
-
-    #[test]
-    fn authorization_without_required_scheme() {
-        let source = TokenSource::Authorization { require_scheme: None };
-        let cases: &[(&str, Result<&str, Rejection>)] = &[
-            ("Bearer a.b.c", Ok("a.b.c")),
-            ("bearer a.b.c", Ok("a.b.c")),
-            ("BEARER \t a.b.c \t", Ok("a.b.c")),
-            ("a.b.c", Ok("a.b.c")),
-            ("Bearer", Err(NOTHING)),
-            ("Bearer ", Err(NOTHING)),
-            ("", Err(NOTHING)),
-            (" \t", Err(NOTHING)),
-            ("Basic dXNlcg==", Err(SCHEME)),
-            ("Bearer a, Bearer b", Err(SEVERAL)),
-            ("Bearer a.b.c,", Err(SEVERAL)),
-            // What is wrong with these is found when the token is parsed.
-            ("Bearer a b", Ok("a b")),
-            ("Bearer Bearer a", Ok("Bearer a")),
-            ("Bearer\u{a0}a", Ok("Bearer\u{a0}a")),
-        ];
-        for (value, expected) in cases {
-            let expected = expected.clone().map(str::to_owned);
-            assert_eq!(extract(&source, &[("authorization", value)]), expected, "{value}");
-        }
-        assert_eq!(extract(&source, &[("x", "a")]), Err(NOTHING));
-        assert_eq!(extract(&source, &[("authorization", "Bearer a"), ("authorization", "")]), Err(SEVERAL));
-    }
-
-    #[test]
-    fn authorization_with_required_scheme() {
-        let source = TokenSource::Authorization { require_scheme: Some("Token".into()) };
-        for (value, expected) in [
-            ("token a.b.c", Ok("a.b.c")),
-            ("Token  a.b.c", Ok("a.b.c")),
-            ("Bearer a.b.c", Err(SCHEME)),
-            ("a.b.c", Err(SCHEME)),
-            ("Token", Err(NOTHING)),
-            ("", Err(NOTHING)),
-            ("Tokena.b.c", Err(SCHEME)),
-        ] {
-            assert_eq!(extract(&source, &[("Authorization", value)]), expected.map(str::to_owned), "{value}");
-        }
-    }
-
-    #[test]
-    fn another_header_holds_the_bare_token() {
-        let source = TokenSource::Header { name: "x-token".into() };
-        assert_eq!(extract(&source, &[("X-Token", " a.b.c ")]), Ok("a.b.c".into()));
-        assert_eq!(
-            extract(&source, &[("x-token", "Bearer a.b.c")]),
-            Ok("Bearer a.b.c".into()),
-            "no prefix is taken off"
-        );
-        assert_eq!(extract(&source, &[("x-token", "a"), ("x-token", "a")]), Err(SEVERAL));
-        assert_eq!(extract(&source, &[("authorization", "Bearer a.b.c")]), Err(NOTHING));
-    }
-
-    #[test]
-    fn query_names_compare_after_decoding_and_values_decode_once() {
-        let source = TokenSource::Query { name: "access_token".into() };
-        for (path, expected) in [
-            ("/?access_token=a.b.c", Ok("a.b.c")),
-            ("/?x=1&access%5Ftoken=a%2eb.c&y=2", Ok("a.b.c")),
-            ("/?access_token=a%252eb", Ok("a%2eb")),
-            ("/?access_token=a+b", Ok("a+b")),
-            ("/?access_token=a%2", Ok("a%2")),
-            ("/?access_token=a%zz", Ok("a%zz")),
-            ("/?access_token=a=b", Ok("a=b")),
-            ("/?access_token=", Err(NOTHING)),
-            ("/?access_token", Err(NOTHING)),
-            ("/?Access_Token=a", Err(NOTHING)),
-            ("/#?access_token=a", Err(NOTHING)),
-            ("/", Err(NOTHING)),
-            ("/?access_token=a&access_token=b", Err(SEVERAL)),
-            ("/?access_token=a&access%5ftoken=b", Err(SEVERAL)),
-        ] {
-            assert_eq!(extract(&source, &[(":path", path)]), expected.map(str::to_owned), "{path}");
-        }
-    }
-}
+mod tests;

@@ -25,6 +25,7 @@ pub mod claims;
 pub mod clusters;
 pub mod config;
 pub mod discovery;
+pub mod edit;
 pub mod excerpt;
 pub mod extract;
 #[cfg(target_family = "wasm")]
@@ -35,6 +36,7 @@ pub mod jwk;
 pub mod keys;
 pub mod log_budget;
 pub mod pairs;
+pub mod percent;
 pub mod policy;
 pub mod rejection;
 pub mod reply;

@@ -132,8 +132,10 @@ pub enum Rejection {
 /// Why there is no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
-    /// The header or parameter is not in the request, or blank.
+    /// The place that the policy reads is not in the request, or blank.
     Nothing,
+    /// `Authorization` has the scheme that the policy wants, and nothing behind it.
+    Empty,
     /// `Authorization` has another scheme than the policy wants, or none.
     Scheme,
 }
@@ -227,6 +229,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotPresent(Absence::Nothing) => write!(f, "no token"),
+            Self::NotPresent(Absence::Empty) => write!(f, "no token behind the scheme"),
             Self::NotPresent(Absence::Scheme) => write!(f, "no token under the scheme that the policy wants"),
             Self::Malformed(malformed) => write!(f, "{malformed}"),
             Self::AlgorithmNotAllowed => write!(f, "algorithm not allowed"),
