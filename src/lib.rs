@@ -41,6 +41,7 @@ pub mod policy;
 pub mod rejection;
 pub mod reply;
 pub mod request;
+pub mod route;
 pub mod signature;
 pub mod time;
 pub mod token;

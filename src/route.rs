@@ -1,0 +1,122 @@
+//! Which rule decides about a request: the first whose `match` holds.
+
+mod path;
+mod pattern;
+
+pub use path::{Ambiguous, RequestPath};
+pub use pattern::{Extent, HostPattern, PathPattern, PatternFault};
+
+use crate::request::RequestHead;
+
+/// What a rule wants of a request (`match`); all of it must hold, and the default wants nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Matcher {
+    path: Option<PathPattern>,
+    methods: Vec<String>,
+    hosts: Vec<HostPattern>,
+}
+
+/// What rules look at in a request; what none looks at is empty.
+#[derive(Clone, Copy)]
+struct Target<'t> {
+    path: &'t str,
+    folded: &'t str,
+    method: &'t [u8],
+    host: &'t str,
+}
+
+impl Matcher {
+    /// A matcher of a path, one of the methods (compared exactly), and one of the hosts; an empty list takes any.
+    pub fn new(path: Option<PathPattern>, mut methods: Vec<String>, mut hosts: Vec<HostPattern>) -> Self {
+        // In order, so that the same rule written twice is the same.
+        methods.sort();
+        methods.dedup();
+        hosts.sort();
+        hosts.dedup();
+        Self { path, methods, hosts }
+    }
+
+    /// Whether every request matches: `match: {}`.
+    pub fn is_any(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn matches(&self, target: Target<'_>) -> bool {
+        let Target { path, folded, method, host } = target;
+        self.path.as_ref().is_none_or(|pattern| pattern.matches(path, folded))
+            && (self.methods.is_empty() || self.methods.iter().any(|known| known.as_bytes() == method))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(host)))
+    }
+}
+
+/// Rules with what they lead to, and what the rest of the requests leads to: none is left undecided.
+#[derive(Clone, Debug)]
+pub struct Routes<A> {
+    rules: Vec<(Matcher, A)>,
+    otherwise: A,
+    looks_at_path: bool,
+    looks_at_host: bool,
+    ignores_case: bool,
+}
+
+impl<A> Routes<A> {
+    /// Rules in the order in which they are tried, and what the last one, `match: {}`, leads to.
+    pub fn new(rules: Vec<(Matcher, A)>, otherwise: A) -> Self {
+        let any = |holds: fn(&Matcher) -> bool| rules.iter().any(|(matcher, _)| holds(matcher));
+        Self {
+            looks_at_path: any(|matcher| matcher.path.is_some()),
+            looks_at_host: any(|matcher| !matcher.hosts.is_empty()),
+            ignores_case: any(|matcher| matcher.path.as_ref().is_some_and(PathPattern::ignores_case)),
+            rules,
+            otherwise,
+        }
+    }
+
+    /// What the first rule that matches the request leads to.
+    ///
+    /// Fails when some rule looks at the path, and the request's can be read in more than one way: rule and backend might take
+    /// it for different ones. A request whose host cannot be read matches no rule that names hosts.
+    pub fn choose(&self, head: RequestHead<'_>) -> Result<&A, Ambiguous> {
+        let path =
+            self.looks_at_path.then(|| RequestPath::read(head.path().unwrap_or_default())).transpose()?;
+        let path = path.as_ref().map(RequestPath::as_str).unwrap_or_default();
+        let host = if self.looks_at_host { head.host() } else { None };
+        let method = head.method().unwrap_or_default();
+        let find = |folded: &str| {
+            let target = Target { path, folded, method, host: host.as_deref().unwrap_or_default() };
+            self.rules.iter().position(|(matcher, _)| matcher.matches(target))
+        };
+        let index = if self.ignores_case {
+            let folded = path::Folded::new(path);
+            let index = find(&folded.narrow);
+            if !folded.is_unequivocal() && find(&folded.broad) != index {
+                return Err(Ambiguous::Case);
+            }
+            index
+        } else {
+            find("")
+        };
+        let rule = index.and_then(|index| self.rules.get(index));
+        Ok(rule.map_or(&self.otherwise, |(_, action)| action))
+    }
+
+    /// Everything that a request may lead to, in the order of the rules.
+    pub fn actions(&self) -> impl Iterator<Item = &A> {
+        self.rules.iter().map(|(_, action)| action).chain([&self.otherwise])
+    }
+}
+
+/// Whether a request asks, on behalf of a script, what another request may do (Fetch §3.2.2 "CORS-preflight request"), which
+/// browsers send without a token: `OPTIONS` with one `Origin` and one `Access-Control-Request-Method`.
+pub fn is_cors_preflight(head: RequestHead<'_>) -> bool {
+    let is_there_once = |name| {
+        let mut values = head.values(name);
+        values.next().is_some_and(|value| !value.trim_ascii().is_empty()) && values.next().is_none()
+    };
+    head.method() == Some(b"OPTIONS")
+        && is_there_once("origin")
+        && is_there_once("access-control-request-method")
+}
+
+#[cfg(test)]
+mod tests;
