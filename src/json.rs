@@ -3,6 +3,8 @@
 //! Duplicate members are refused at every depth (RFC 7515 §4 allows either refusing or taking the last; two readers that
 //! differ are an attack), depth is limited, and numbers keep the digits they were written with.
 
+mod ascii;
+
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fmt,

@@ -30,6 +30,7 @@ pub mod excerpt;
 pub mod extract;
 #[cfg(target_family = "wasm")]
 mod filter;
+pub mod forward;
 pub mod issuer;
 pub mod json;
 pub mod jwk;

@@ -21,6 +21,8 @@ pub const MAX_TOKEN_BYTES: usize = 65_536;
 pub struct UntrustedToken<'t> {
     header: JoseHeader,
     claims: Claims,
+    payload: Vec<u8>,
+    encoded_payload: &'t [u8],
     signing_input: &'t [u8],
     signature: Vec<u8>,
 }
@@ -44,18 +46,20 @@ impl<'t> UntrustedToken<'t> {
             return Err(Malformed::TooLong);
         }
         let mut parts = text.split(|byte| *byte == b'.');
-        let (header, payload, signature) = match (parts.next(), parts.next(), parts.next(), parts.count()) {
-            (Some(header), Some(payload), Some(signature), 0) => (header, payload, signature),
-            (_, _, Some(_), 2) => return Err(Malformed::Encrypted),
-            _ => return Err(Malformed::PartCount),
-        };
+        let (header, encoded_payload, signature) =
+            match (parts.next(), parts.next(), parts.next(), parts.count()) {
+                (Some(header), Some(payload), Some(signature), 0) => (header, payload, signature),
+                (_, _, Some(_), 2) => return Err(Malformed::Encrypted),
+                _ => return Err(Malformed::PartCount),
+            };
         let signing_input = text
-            .get(..header.len().saturating_add(1).saturating_add(payload.len()))
+            .get(..header.len().saturating_add(1).saturating_add(encoded_payload.len()))
             .ok_or(Malformed::PartCount)?;
-        let header = JoseHeader::parse(&object(header, Part::Header)?)?;
-        let claims = Claims::parse(object(payload, Part::Payload)?)?;
+        let header = JoseHeader::parse(&object(&decode(header, Part::Header)?, Part::Header)?)?;
+        let payload = decode(encoded_payload, Part::Payload)?;
+        let claims = Claims::parse(object(&payload, Part::Payload)?)?;
         let signature = decode(signature, Part::Signature)?;
-        Ok(Self { header, claims, signing_input, signature })
+        Ok(Self { header, claims, payload, encoded_payload, signing_input, signature })
     }
 
     /// The JOSE header.
@@ -97,6 +101,16 @@ impl VerifiedToken<'_> {
     pub fn claims(&self) -> &Claims {
         &self.token.claims
     }
+
+    /// The payload's bytes as they were signed: the claims as JSON.
+    pub fn payload(&self) -> &[u8] {
+        &self.token.payload
+    }
+
+    /// The payload as it stands in the token, in base64url.
+    pub fn encoded_payload(&self) -> &[u8] {
+        self.token.encoded_payload
+    }
 }
 
 impl JoseHeader {
@@ -122,9 +136,8 @@ fn text(members: &Object, member: &'static str) -> Result<Option<String>, Malfor
         .transpose()
 }
 
-fn object(encoded: &[u8], part: Part) -> Result<Object, Malformed> {
-    let bytes = decode(encoded, part)?;
-    let json = Json::parse(&bytes).map_err(|error| Malformed::Json(part, error))?;
+fn object(bytes: &[u8], part: Part) -> Result<Object, Malformed> {
+    let json = Json::parse(bytes).map_err(|error| Malformed::Json(part, error))?;
     json.into_object().ok_or(Malformed::NotAnObject(part))
 }
 
@@ -182,6 +195,9 @@ mod tests {
         assert_eq!(parsed.claimed_tenant(), Some("t"));
         assert_eq!(parsed.signing_input, text.rsplit_once('.').unwrap().0.as_bytes());
         assert_eq!(parsed.signature, b"signature");
+        let verified = VerifiedToken { token: &parsed };
+        assert_eq!(verified.payload(), br#"{"iss":"i","tid":"t"}"#);
+        assert_eq!(verified.encoded_payload(), text.split('.').nth(1).unwrap().as_bytes());
     }
 
     #[test]
