@@ -5,6 +5,7 @@
 
 mod compile;
 mod reader;
+mod source;
 mod structure;
 mod wire;
 

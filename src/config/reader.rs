@@ -199,6 +199,12 @@ impl<'j> Members<'j> {
     }
 }
 
+/// RFC 9110 §5.6.2 `token`: the name of a header, a method, a scheme, a cookie (RFC 6265 §4.1.1).
+pub(super) fn is_http_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
 fn joined(path: &str, name: &str) -> String {
     let step = json::step(name);
     if path.is_empty() || step.starts_with('[') { format!("{path}{step}") } else { format!("{path}.{step}") }

@@ -121,6 +121,8 @@ fn sources_other_than_authorization() {
     let configuration = parse(header).unwrap();
     assert_eq!(configuration.policy.source, TokenSource::Header { name: "x-token".into() });
     assert_eq!(configuration.warnings.len(), 3, "{:?}", configuration.warnings);
+    let cookie = header.replace(r#""header-name":"X-Token""#, r#""token-value":{"cookie":"X-Token"}"#);
+    assert_eq!(parse(&cookie).unwrap().policy.source, TokenSource::Cookie { name: "X-Token".into() });
     let query = header.replace("header-name", "query-parameter-name");
     assert_eq!(parse(&query).unwrap().policy.source, TokenSource::Query { name: "X-Token".into() });
 }
@@ -165,7 +167,10 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
                 )
             ),
         ),
-        (with(r#","token-value":{"cookie":"t"}"#), format!("{policy}.token-value: {}", not_yet("use `header-name` or `query-parameter-name`"))),
+        (
+            with(r#","token-value":{"cookie":"t"}"#),
+            format!("{policy}: has both `header-name` and `token-value`; name one place for the token"),
+        ),
         (with(r#","decryption-keys":[{"value":"x"}]"#), format!("{policy}.decryption-keys: {}", not_yet("encrypted tokens are refused"))),
         (
             with(r#","output-token-variable-name":"jwt""#),
@@ -236,7 +241,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
             with("").replace("openid-config", "openIdConfig").replace(r#"[{"url":"https://idp.example/x"}]"#, "[]"),
             format!(
                 "{policy}.openIdConfig: unknown member; expected one of `header-name`, `query-parameter-name`, \
-                 `require-scheme`, `failed-validation-httpcode`, `failed-validation-error-message`, \
+                 `token-value`, `require-scheme`, `failed-validation-httpcode`, `failed-validation-error-message`, \
                  `require-expiration-time`, `require-signed-tokens`, `clock-skew`, `openid-config`, \
                  `issuer-signing-keys`, `audiences`, `issuers`, `required-claims`"
             ),
@@ -253,8 +258,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         (
             r#"{"validate-jwt":{"openid-config":[{"url":"https://a/"}]}}"#.into(),
             format!(
-                "{policy}: names no place for the token; add `header-name` (such as `Authorization`) or \
-                 `query-parameter-name`"
+                "{policy}: names no place for the token; add `header-name` (such as `Authorization`), \
+                 `query-parameter-name` or `token-value`"
             ),
         ),
         (

@@ -11,6 +11,7 @@ use base64::{
 use super::{
     ConfigError,
     reader::{Members, Node},
+    source,
 };
 use crate::{
     extract::TokenSource,
@@ -97,14 +98,12 @@ pub(super) fn read(json: &crate::json::Json) -> Result<Written, ConfigError> {
 }
 
 fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
-    const NOT_BUILT: [(&str, &str); 3] = [
-        ("token-value", "use `header-name` or `query-parameter-name`"),
-        ("decryption-keys", "encrypted tokens are refused"),
-        ("output-token-variable-name", REMOVE),
-    ];
+    const NOT_BUILT: [(&str, &str); 2] =
+        [("decryption-keys", "encrypted tokens are refused"), ("output-token-variable-name", REMOVE)];
     let built = [
         "header-name",
         "query-parameter-name",
+        "token-value",
         "require-scheme",
         "failed-validation-httpcode",
         "failed-validation-error-message",
@@ -125,7 +124,7 @@ fn read_validate_jwt(node: &Node<'_>) -> Result<ValidateJwt, ConfigError> {
             signed.error("false is not supported by this version; remove it, unsigned tokens are refused")
         );
     }
-    let (source, has_idle_scheme) = read_source(node, &members)?;
+    let (source, has_idle_scheme) = source::read(node, &members, None)?;
     Ok(ValidateJwt {
         path: node.path().to_owned(),
         source,
@@ -161,48 +160,6 @@ fn read_each<T>(
 ) -> Result<Vec<T>, ConfigError> {
     let elements = members.read(name, |node| node.list(example))?.unwrap_or_default();
     elements.iter().map(read).collect()
-}
-
-/// The token's source, and whether `require-scheme` stands beside one that it says nothing of.
-fn read_source(node: &Node<'_>, members: &Members<'_>) -> Result<(TokenSource, bool), ConfigError> {
-    let scheme = members.read("require-scheme", |node| {
-        let scheme = node.text()?;
-        if is_http_token(scheme) {
-            return Ok(scheme.to_owned());
-        }
-        Err(node.error("is not the name of a scheme; expected one word, such as `Bearer`"))
-    })?;
-    match (members.get("header-name"), members.get("query-parameter-name")) {
-        (Some(header), None) => {
-            let name = header.text()?;
-            if !is_http_token(name) {
-                return Err(header.error("is not the name of a header, such as `Authorization`"));
-            }
-            let name = name.to_ascii_lowercase();
-            if name == "host" {
-                return Err(header.error("cannot be `Host`, which names the server"));
-            }
-            if name == "authorization" {
-                return Ok((TokenSource::Authorization { require_scheme: scheme }, false));
-            }
-            Ok((TokenSource::Header { name }, scheme.is_some()))
-        }
-        (None, Some(parameter)) => {
-            Ok((TokenSource::Query { name: parameter.text()?.to_owned() }, scheme.is_some()))
-        }
-        (Some(_), Some(_)) => {
-            Err(node.error("has both `header-name` and `query-parameter-name`; name one place for the token"))
-        }
-        (None, None) => Err(node.error(
-            "names no place for the token; add `header-name` (such as `Authorization`) or `query-parameter-name`",
-        )),
-    }
-}
-
-/// RFC 9110 §5.6.2 `token`.
-fn is_http_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn read_refusal(members: &Members<'_>) -> Result<Refusal, ConfigError> {
