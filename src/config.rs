@@ -4,7 +4,11 @@
 //! with its JSON path and what would be right; nothing is ignored.
 
 mod compile;
+#[cfg_attr(not(test), expect(dead_code, reason = "read where `options` are"))]
+mod forward;
 mod reader;
+#[cfg_attr(not(test), expect(dead_code, reason = "read where `policies` are"))]
+mod route;
 mod source;
 mod structure;
 mod wire;

@@ -71,6 +71,16 @@ impl<'j> Node<'j> {
         Ok(text.to_owned())
     }
 
+    /// The name of a policy or a variable.
+    pub(super) fn name(&self) -> Result<&'j str, ConfigError> {
+        let name = self.text()?;
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if is_plain && name.len() <= 63 {
+            return Ok(name);
+        }
+        Err(self.error("is not a name; expected 1 to 63 letters, digits, `-` and `_`"))
+    }
+
     pub(super) fn flag(&self) -> Result<bool, ConfigError> {
         match self.value {
             Json::Bool(flag) => Ok(*flag),
