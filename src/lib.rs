@@ -20,6 +20,7 @@
 )]
 
 pub mod algorithm;
+pub mod certificate;
 pub mod checks;
 pub mod claims;
 pub mod clusters;
@@ -33,6 +34,7 @@ mod filter;
 pub mod forward;
 pub mod issuer;
 pub mod json;
+pub mod jwe;
 pub mod jwk;
 pub mod keys;
 pub mod log_budget;
