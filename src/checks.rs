@@ -5,18 +5,30 @@ use std::borrow::Cow;
 use crate::{
     claims::Claims,
     json::Json,
-    policy::{ClaimRule, Policy, RequiredClaim},
+    policy::{Audience, Audiences, ClaimRule, Entra, Policy, RequiredClaim},
     rejection::{Malformed, Rejection},
+    request::RequestHead,
     time::Timestamp,
     token::VerifiedToken,
 };
 
-/// Checks everything that the policy asks of the claims; the first rule that fails decides (APIM's order: lifetime, audience,
-/// claims; the issuer was checked when the keys were chosen).
-pub fn check_all(policy: &Policy, token: VerifiedToken<'_>, now: Timestamp) -> Result<(), Rejection> {
+/// Checks everything that the policy asks of the claims of a token that came with the request `head`; the first rule that fails
+/// decides (APIM's order: lifetime, audience, applications, claims; the issuer was checked when the keys were chosen).
+pub fn check_all(
+    policy: &Policy,
+    token: VerifiedToken<'_>,
+    head: RequestHead<'_>,
+    now: Timestamp,
+) -> Result<(), Rejection> {
     let claims = token.claims();
     check_lifetime(policy, claims, now)?;
-    check_audience(policy, claims)?;
+    if policy.entra.is_some() {
+        Entra::check_version(claims)?;
+    }
+    check_audience(policy, claims, head)?;
+    if let Some(entra) = &policy.entra {
+        entra.check_applications(claims)?;
+    }
     policy.required_claims.iter().try_for_each(|required| check_claim(required, claims))
 }
 
@@ -39,14 +51,23 @@ fn check_lifetime(policy: &Policy, claims: &Claims, now: Timestamp) -> Result<()
 }
 
 /// `aud` (RFC 7519 §4.1.3; APIM `audiences`): one of the token's is one of the policy's, a trailing `/` aside, which Entra's
-/// v1 tokens have at random.
-fn check_audience(policy: &Policy, claims: &Claims) -> Result<(), Rejection> {
-    let Some(allowed) = &policy.audiences else {
+/// v1 tokens have at random, unless `options.strict-audience` is on.
+fn check_audience(policy: &Policy, claims: &Claims, head: RequestHead<'_>) -> Result<(), Rejection> {
+    let Some(Audiences { allowed, strict }) = &policy.audiences else {
         return Ok(());
     };
-    let is_allowed = claims
-        .audiences()
-        .any(|audience| allowed.iter().any(|allowed| without_slash(allowed) == without_slash(audience)));
+    let is_same = |one: &str, other: &str| {
+        if *strict { one == other } else { without_slash(one) == without_slash(other) }
+    };
+    let is_allowed = allowed.iter().any(|allowed| {
+        let allowed = match allowed {
+            Audience::Literal(text) => Some(Cow::Borrowed(text.as_str())),
+            Audience::RequestHost { before, after } => {
+                head.host().map(|host| Cow::Owned(format!("{before}{host}{after}")))
+            }
+        };
+        allowed.is_some_and(|allowed| claims.audiences().any(|audience| is_same(&allowed, audience)))
+    });
     if is_allowed { Ok(()) } else { Err(Rejection::AudienceNotAllowed) }
 }
 

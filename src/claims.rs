@@ -45,14 +45,19 @@ impl Claims {
         self.members.get(name)
     }
 
+    /// The claim `name`, when it is a string.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(Json::as_str)
+    }
+
     /// `iss` (RFC 7519 §4.1.1).
     pub fn issuer(&self) -> Option<&str> {
-        self.get("iss").and_then(Json::as_str)
+        self.text("iss")
     }
 
     /// `tid`: the Entra tenant, a GUID in lower case or not.
     pub fn tenant(&self) -> Option<&str> {
-        self.get("tid").and_then(Json::as_str)
+        self.text("tid")
     }
 
     /// `aud`, one or many (RFC 7519 §4.1.3).

@@ -3,11 +3,14 @@
 //! Two steps, two sets of types: [`wire`] is what can be written, [`Configuration`] what is applied. Whatever is wrong is told
 //! with its JSON path and what would be right; nothing is ignored.
 
+mod azure_ad;
 mod compile;
-#[cfg_attr(not(test), expect(dead_code, reason = "read where `options` are"))]
+mod fetch;
 mod forward;
+mod keys;
+mod options;
+mod policy;
 mod reader;
-#[cfg_attr(not(test), expect(dead_code, reason = "read where `policies` are"))]
 mod route;
 mod source;
 mod structure;
@@ -16,19 +19,25 @@ mod wire;
 use std::{fmt, time::Duration};
 
 use crate::{
+    decision::Rulebook,
+    forward::Strip,
     json::{Json, JsonError},
     keys::ProviderSettings,
-    policy::Policy,
 };
 
 /// A configuration longer than this is refused unread.
 pub const MAX_CONFIGURATION_BYTES: usize = 1_048_576;
 
+/// The variables of the VM's environment, by name: the `…-from-env` twins are read from it.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
 /// A compiled plugin configuration.
 #[derive(Debug)]
 pub struct Configuration {
-    /// The policy.
-    pub policy: Policy,
+    /// Which policy decides about which request.
+    pub rulebook: Rulebook,
+    /// The headers that are taken out of every request that is let through.
+    pub strip: Strip,
     /// The OpenID configurations that it names, in the order of their ids.
     pub providers: Vec<ProviderSettings>,
     /// `fetch.timeout`.
@@ -65,7 +74,7 @@ impl std::error::Error for ConfigError {}
 
 impl Configuration {
     /// Reads and compiles a configuration: JSON text, or the bytes of a `google.protobuf.Struct`.
-    pub fn parse(text: &[u8]) -> Result<Self, ConfigError> {
+    pub fn parse(text: &[u8], environment: Environment<'_>) -> Result<Self, ConfigError> {
         if text.is_empty() {
             return Err(ConfigError::new("", "is empty; expected a JSON object with `validate-jwt`"));
         }
@@ -81,7 +90,7 @@ impl Configuration {
                 }
             })
         })?;
-        compile::compile(wire::read(&json)?)
+        compile::compile(wire::read(&json, environment)?)
     }
 }
 

@@ -3,7 +3,9 @@
 //! The root context fetches keys and wakes requests; a stream context holds one request. Both decide by the same function,
 //! [`stream::decide`].
 
+mod crypto;
 mod host;
+mod log_lines;
 mod metrics;
 mod root;
 mod stream;
@@ -17,19 +19,21 @@ use std::{
 
 use proxy_wasm::types::LogLevel;
 
-use crate::{keys::KeyStore, log_budget::LogBudget, policy::Policy, signature::Verifier};
+use crate::{decision::Rulebook, forward::Strip, keys::KeyStore, log_budget::LogBudget};
+use crypto::Tools;
 use metrics::Metrics;
-use stream::Phase;
+use stream::Request;
 
 /// What the contexts of one plugin share.
 struct Plugin {
-    policy: Policy,
-    verifier: Rc<Verifier>,
+    rulebook: Rulebook,
+    strip: Strip,
+    tools: Rc<Tools>,
     keys: RefCell<KeyStore>,
     timeout: Duration,
     max_response_bytes: usize,
-    /// The phases of the requests that wait, by their context ids: the root changes them when it wakes a request.
-    waiting: RefCell<BTreeMap<u32, Rc<Cell<Phase>>>>,
+    /// The requests that wait, by their context ids: the root decides them again when it wakes them.
+    waiting: RefCell<BTreeMap<u32, Rc<Request>>>,
     /// Whether the root's timer runs out within a millisecond anyway. To set it again would put it off, and with requests
     /// close upon each other, for good.
     is_summoned: Cell<bool>,

@@ -7,6 +7,25 @@ pub const PERSONAL_ACCOUNTS_TENANT: &str = "9188040d-6c67-4c5b-b112-36a304b66dad
 
 const PLACEHOLDER: &str = "{tenantid}";
 
+/// How the names of issuers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// To the letter (RFC 7519 §4.1.1, APIM `validate-jwt`).
+    Exact,
+    /// Small and capital letters are one: in Entra's issuers the case of a GUID means nothing
+    /// (APIM `validate-azure-ad-token`).
+    IgnoreCase,
+}
+
+impl Comparison {
+    fn are_equal(self, one: &str, other: &str) -> bool {
+        match self {
+            Self::Exact => one == other,
+            Self::IgnoreCase => one.eq_ignore_ascii_case(other),
+        }
+    }
+}
+
 /// An issuer as a provider publishes it: a name, or Entra's template that stands for every tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer(String);
@@ -31,15 +50,28 @@ impl Issuer {
     ///
     /// A template needs a `tid` that is a GUID, and an `iss` whose first path segment it is: what Entra's documentation
     /// asks of multi-tenant APIs.
-    pub fn names(&self, iss: &str, tenant: Option<&str>) -> bool {
+    pub fn names(&self, iss: &str, tenant: Option<&str>, comparison: Comparison) -> bool {
         if !self.is_template() {
-            return self.0 == iss;
+            return comparison.are_equal(&self.0, iss);
         }
         tenant.is_some_and(|tenant| {
             is_guid(tenant)
-                && self.0.replace(PLACEHOLDER, tenant) == iss
-                && Url::parse(iss).is_ok_and(|url| url.first_segment() == tenant)
+                && comparison.are_equal(&self.0.replace(PLACEHOLDER, tenant), iss)
+                && Url::parse(iss).is_ok_and(|url| comparison.are_equal(url.first_segment(), tenant))
         })
+    }
+
+    /// The template of which this issuer is one tenant's: itself with `{tenantid}` for a GUID that is its first path segment.
+    #[must_use]
+    pub fn for_every_tenant(&self) -> Self {
+        let url = Url::parse(&self.0).ok().filter(|url| is_guid(url.first_segment()));
+        url.map_or_else(
+            || self.clone(),
+            |url| {
+                let path = url.target().replacen(url.first_segment(), PLACEHOLDER, 1);
+                Self(format!("{}://{}{path}", url.scheme().name(), url.authority()))
+            },
+        )
     }
 
     /// Whether it and `other` are the same for a token whose `tid` is `tenant`, each filled in where it is a template.
@@ -78,10 +110,13 @@ pub fn host_of(iss: &str) -> Option<String> {
 }
 
 /// Hosts of one Entra cloud, which publish the same tenants: sign-in hosts and the host of v1 issuers.
-const CLOUDS: [&[&str]; 3] = [
+const CLOUDS: [&[&str]; 6] = [
     &["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"],
     &["login.microsoftonline.us", "sts.windows.net"],
     &["login.partner.microsoftonline.cn", "login.chinacloudapi.cn", "sts.chinacloudapi.cn"],
+    &["login.sovcloud-identity.fr"],
+    &["login.sovcloud-identity.de"],
+    &["login.sovcloud-identity.sg"],
 ];
 
 /// Whether two hosts are one authority: the same host, or hosts of one Entra cloud.
@@ -89,8 +124,13 @@ pub fn is_same_authority(one: &str, other: &str) -> bool {
     one == other || CLOUDS.iter().any(|hosts| hosts.contains(&one) && hosts.contains(&other))
 }
 
+/// Whether the host is one of Entra's.
+pub fn is_entra(host: &str) -> bool {
+    CLOUDS.iter().any(|hosts| hosts.contains(&host))
+}
+
 /// Whether `text` is a GUID in its usual form, in either case.
-fn is_guid(text: &str) -> bool {
+pub fn is_guid(text: &str) -> bool {
     let groups = [8, 4, 4, 4, 12];
     text.split('-').map(str::len).eq(groups)
         && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
@@ -107,7 +147,7 @@ mod tests {
         let template = Issuer::new("https://login.microsoftonline.com/{tenantid}/v2.0");
         let iss = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
         assert!(template.is_template());
-        assert!(template.names(&iss, Some(TENANT)));
+        assert!(template.names(&iss, Some(TENANT), Comparison::Exact));
         for (iss, tenant) in [
             (iss.as_str(), None),
             (iss.as_str(), Some("22222222-2222-3333-4444-555555555555")),
@@ -118,11 +158,11 @@ mod tests {
             (&format!("https://evil.example/{TENANT}/v2.0"), Some(TENANT)),
             (&format!("{iss}/"), Some(TENANT)),
         ] {
-            assert!(!template.names(iss, tenant), "{iss} {tenant:?}");
+            assert!(!template.names(iss, tenant, Comparison::Exact), "{iss} {tenant:?}");
         }
         let odd = Issuer::new("https://a.example/x/{tenantid}");
         assert!(
-            !odd.names(&format!("https://a.example/x/{TENANT}"), Some(TENANT)),
+            !odd.names(&format!("https://a.example/x/{TENANT}"), Some(TENANT), Comparison::Exact),
             "first segment is not the tenant"
         );
     }
@@ -130,9 +170,37 @@ mod tests {
     #[test]
     fn a_name_is_compared_exactly() {
         let issuer = Issuer::new("https://a.example/v2.0");
-        assert!(issuer.names("https://a.example/v2.0", None));
+        assert!(issuer.names("https://a.example/v2.0", None, Comparison::Exact));
         for iss in ["https://a.example/v2.0/", "https://A.example/v2.0", "https://a.example/v2.0 ", ""] {
-            assert!(!issuer.names(iss, None), "{iss}");
+            assert!(!issuer.names(iss, None, Comparison::Exact), "{iss}");
+        }
+    }
+
+    #[test]
+    fn case_counts_only_where_it_is_said_to() {
+        let (lower, upper) = ("a0b0c0d0-2222-3333-4444-555555555555", "A0B0C0D0-2222-3333-4444-555555555555");
+        let template = Issuer::new("https://login.microsoftonline.com/{tenantid}/v2.0");
+        let issuer = |tenant: &str| format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        let own = Issuer::new(issuer(lower));
+        for (comparison, expected) in [(Comparison::Exact, false), (Comparison::IgnoreCase, true)] {
+            assert_eq!(template.names(&issuer(upper), Some(lower), comparison), expected);
+            assert_eq!(own.names(&issuer(upper), Some(lower), comparison), expected);
+        }
+        assert!(!own.names(&format!("{}/", issuer(lower)), Some(lower), Comparison::IgnoreCase));
+    }
+
+    #[test]
+    fn an_issuer_leads_to_its_template() {
+        for (issuer, template) in [
+            (format!("https://sts.windows.net/{TENANT}/"), "https://sts.windows.net/{tenantid}/"),
+            (
+                format!("https://{TENANT}.ciamlogin.com/{TENANT}/"),
+                "https://11111111-2222-3333-4444-555555555555.ciamlogin.com/{tenantid}/",
+            ),
+            ("https://a.example/{tenantid}/v2.0".to_owned(), "https://a.example/{tenantid}/v2.0"),
+            ("contoso.com".to_owned(), "contoso.com"),
+        ] {
+            assert_eq!(Issuer::new(issuer).for_every_tenant().as_str(), template);
         }
     }
 

@@ -1,93 +1,26 @@
 //! Why a request is refused: every reason that there is, with what an operator needs to understand it.
 
+mod reason;
+
+pub use reason::Reason;
+
 use std::{fmt, time::Duration};
 
 use crate::{json::JsonError, time::Timestamp};
 
-/// The stable name of a refusal, for access logs, metrics and log lines; never for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// No token where the policy looks for one (IDX10000 family; APIM `TokenNotPresent`).
-    TokenNotPresent,
-    /// The token is not a well-formed JWT (RFC 7519 §7.2; APIM `JwtInvalid`, IDX12741).
-    JwtInvalid,
-    /// The JOSE header's `alg` is not one that the policy allows (IDX10696).
-    TokenAlgorithmNotAllowed,
-    /// No key that may vouch for the token fits its `kid` and `alg` (IDX10501, IDX10503).
-    TokenSignatureKeyNotFound,
-    /// The signature does not verify (IDX10511).
-    TokenSignatureInvalid,
-    /// `exp` is required and absent (IDX10225).
-    TokenExpirationMissing,
-    /// `exp` is past (IDX10223).
-    TokenExpired,
-    /// `nbf` is to come (IDX10222).
-    TokenNotYetValid,
-    /// Nothing allows the token's `iss` (IDX10205, IDX10211).
-    TokenIssuerNotAllowed,
-    /// No `aud` of the token is in `audiences` (IDX10214).
-    TokenAudienceNotAllowed,
-    /// A required claim is absent.
-    TokenClaimNotFound,
-    /// A required claim has not the required values.
-    TokenClaimValueNotAllowed,
-    /// The keys that could decide are not to be had (IDX20803); not the caller's fault.
-    DiscoveryUnavailable,
-}
-
-impl Reason {
-    /// Every reason, in the order in which a request can meet them.
-    pub const ALL: [Self; 13] = [
-        Self::TokenNotPresent,
-        Self::JwtInvalid,
-        Self::TokenAlgorithmNotAllowed,
-        Self::TokenIssuerNotAllowed,
-        Self::DiscoveryUnavailable,
-        Self::TokenSignatureKeyNotFound,
-        Self::TokenSignatureInvalid,
-        Self::TokenExpirationMissing,
-        Self::TokenExpired,
-        Self::TokenNotYetValid,
-        Self::TokenAudienceNotAllowed,
-        Self::TokenClaimNotFound,
-        Self::TokenClaimValueNotAllowed,
-    ];
-
-    /// The name, as access logs show it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TokenNotPresent => "TokenNotPresent",
-            Self::JwtInvalid => "JwtInvalid",
-            Self::TokenAlgorithmNotAllowed => "TokenAlgorithmNotAllowed",
-            Self::TokenSignatureKeyNotFound => "TokenSignatureKeyNotFound",
-            Self::TokenSignatureInvalid => "TokenSignatureInvalid",
-            Self::TokenExpirationMissing => "TokenExpirationMissing",
-            Self::TokenExpired => "TokenExpired",
-            Self::TokenNotYetValid => "TokenNotYetValid",
-            Self::TokenIssuerNotAllowed => "TokenIssuerNotAllowed",
-            Self::TokenAudienceNotAllowed => "TokenAudienceNotAllowed",
-            Self::TokenClaimNotFound => "TokenClaimNotFound",
-            Self::TokenClaimValueNotAllowed => "TokenClaimValueNotAllowed",
-            Self::DiscoveryUnavailable => "DiscoveryUnavailable",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A refusal with its facts. `Display` is for operators: it quotes the configuration, never the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejection {
+    /// [`Reason::PathAmbiguous`]
+    PathAmbiguous,
     /// [`Reason::TokenNotPresent`]
     NotPresent(Absence),
     /// [`Reason::JwtInvalid`]
     Malformed(Malformed),
     /// [`Reason::TokenAlgorithmNotAllowed`]
     AlgorithmNotAllowed,
+    /// [`Reason::TokenTypeNotAllowed`]
+    TypeNotAllowed,
     /// [`Reason::TokenSignatureKeyNotFound`]
     KeyNotFound,
     /// [`Reason::TokenSignatureInvalid`]
@@ -110,6 +43,12 @@ pub enum Rejection {
     },
     /// [`Reason::TokenIssuerNotAllowed`]
     IssuerNotAllowed(IssuerFault),
+    /// [`Reason::TokenTenantNotAllowed`]
+    TenantNotAllowed(TenantFault),
+    /// [`Reason::TokenBackendApplicationNotAllowed`]
+    BackendApplicationNotAllowed,
+    /// [`Reason::TokenClientApplicationNotAllowed`]
+    ClientApplicationNotAllowed(ClientFault),
     /// [`Reason::TokenAudienceNotAllowed`]
     AudienceNotAllowed,
     /// [`Reason::TokenClaimNotFound`]
@@ -122,6 +61,10 @@ pub enum Rejection {
         /// The name in `required-claims`.
         name: String,
     },
+    /// [`Reason::TokenDecryptionFailed`]
+    DecryptionFailed,
+    /// [`Reason::DecryptionUnavailable`]
+    DecryptionUnavailable,
     /// [`Reason::DiscoveryUnavailable`]
     KeysUnavailable {
         /// How long until keys may be there.
@@ -196,15 +139,48 @@ pub enum IssuerFault {
     PersonalAccount,
     /// The key that signed belongs to another issuer (IDX40005).
     OtherKeyIssuer,
+    /// `ver` is absent, unknown, or not that of the issuer (`validate-azure-ad-token`).
+    Version,
+}
+
+/// Why a tenant is not allowed (APIM `tenant-id`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantFault {
+    /// The token has no `tid`, or one that is no GUID.
+    Absent,
+    /// It is another tenant's.
+    Other,
+    /// It is not the tenant that `iss` names.
+    NotOfIssuer,
+    /// A personal account, and `tenant-id` is `organizations`.
+    PersonalAccount,
+}
+
+/// Why a calling application is not allowed (APIM `client-application-ids`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFault {
+    /// The token has neither `azp` nor `appid`.
+    Absent,
+    /// It is not listed.
+    NotListed,
+    /// `azp` and `appid` differ.
+    Contradictory,
 }
 
 impl Rejection {
     /// The stable name of this refusal.
     pub fn reason(&self) -> Reason {
         match self {
+            Self::PathAmbiguous => Reason::PathAmbiguous,
             Self::NotPresent(_) => Reason::TokenNotPresent,
             Self::Malformed(_) => Reason::JwtInvalid,
+            Self::DecryptionFailed => Reason::TokenDecryptionFailed,
+            Self::DecryptionUnavailable => Reason::DecryptionUnavailable,
             Self::AlgorithmNotAllowed => Reason::TokenAlgorithmNotAllowed,
+            Self::TypeNotAllowed => Reason::TokenTypeNotAllowed,
+            Self::TenantNotAllowed(_) => Reason::TokenTenantNotAllowed,
+            Self::BackendApplicationNotAllowed => Reason::TokenBackendApplicationNotAllowed,
+            Self::ClientApplicationNotAllowed(_) => Reason::TokenClientApplicationNotAllowed,
             Self::KeyNotFound => Reason::TokenSignatureKeyNotFound,
             Self::SignatureInvalid => Reason::TokenSignatureInvalid,
             Self::ExpirationMissing => Reason::TokenExpirationMissing,
@@ -216,6 +192,13 @@ impl Rejection {
             Self::ClaimValueNotAllowed { .. } => Reason::TokenClaimValueNotAllowed,
             Self::KeysUnavailable { .. } => Reason::DiscoveryUnavailable,
         }
+    }
+}
+
+impl Rejection {
+    /// How long until the same request may be decided; of use where it could not be.
+    pub fn retry_after(&self) -> Duration {
+        if let Self::KeysUnavailable { retry_after } = self { *retry_after } else { Duration::from_secs(1) }
     }
 }
 
@@ -232,7 +215,18 @@ impl fmt::Display for Rejection {
             Self::NotPresent(Absence::Empty) => write!(f, "no token behind the scheme"),
             Self::NotPresent(Absence::Scheme) => write!(f, "no token under the scheme that the policy wants"),
             Self::Malformed(malformed) => write!(f, "{malformed}"),
+            Self::PathAmbiguous => write!(f, "the path can be read in more than one way"),
+            Self::DecryptionFailed => write!(f, "cannot be decrypted"),
+            Self::DecryptionUnavailable => {
+                write!(f, "too many encrypted tokens at once: the budget of RSA decryptions is spent")
+            }
             Self::AlgorithmNotAllowed => write!(f, "algorithm not allowed"),
+            Self::TypeNotAllowed => write!(f, "`typ` is not in `token-types`"),
+            Self::TenantNotAllowed(fault) => write!(f, "{fault}"),
+            Self::BackendApplicationNotAllowed => {
+                write!(f, "no `aud` is one of `backend-application-ids`")
+            }
+            Self::ClientApplicationNotAllowed(fault) => write!(f, "{fault}"),
             Self::KeyNotFound => write!(f, "no key of the issuer has this `kid` and algorithm"),
             Self::SignatureInvalid => write!(f, "signature does not verify"),
             Self::ExpirationMissing => write!(f, "no `exp`"),
@@ -291,6 +285,28 @@ impl fmt::Display for IssuerFault {
             }
             Self::PersonalAccount => "a personal account, which `organizations` does not take",
             Self::OtherKeyIssuer => "the key that signed belongs to another issuer",
+            Self::Version => "`ver` is neither `1.0` nor `2.0`, or the issuer is not of that version",
+        })
+    }
+}
+
+impl fmt::Display for TenantFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "no `tid` that is a GUID",
+            Self::Other => "another tenant's token",
+            Self::NotOfIssuer => "`tid` is not the tenant that `iss` names",
+            Self::PersonalAccount => "a personal account, which `organizations` does not take",
+        })
+    }
+}
+
+impl fmt::Display for ClientFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "neither `azp` nor `appid` names the calling application",
+            Self::NotListed => "the calling application is not in `client-application-ids`",
+            Self::Contradictory => "`azp` and `appid` name different applications",
         })
     }
 }

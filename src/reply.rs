@@ -1,13 +1,16 @@
 //! The answer to a request that is not let through: the one place that maps a rejection to status, headers and body.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::{
-    policy::Refusal,
+    policy::{Challenge, Refusal},
     rejection::{Reason, Rejection},
 };
+
+/// The variable that holds the reason when a policy that only reports would have refused a request.
+pub const REPORT_VARIABLE: &str = "validate_jwt";
 
 /// A local answer of the proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Reply {
 /// The gRPC status codes that the filter answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrpcStatus {
+    /// `INVALID_ARGUMENT`
+    InvalidArgument,
     /// `PERMISSION_DENIED`
     PermissionDenied,
     /// `UNAVAILABLE`
@@ -39,6 +44,7 @@ impl GrpcStatus {
     /// The number on the wire.
     pub fn code(self) -> i32 {
         match self {
+            Self::InvalidArgument => 3,
             Self::PermissionDenied => 7,
             Self::Unavailable => 14,
             Self::Unauthenticated => 16,
@@ -48,39 +54,85 @@ impl GrpcStatus {
 
 /// Words the answer to a rejection.
 ///
-/// The client learns whether a token was there and whether to come back later; the reason is for the access log alone.
+/// The client learns whether a token was there, whether a token with more in it might do, and whether to come back later; the
+/// reason is for the access log alone.
 pub fn reply(rejection: &Rejection, refusal: &Refusal, is_grpc: bool) -> Reply {
     let reason = rejection.reason();
-    let (status, message) = match rejection {
-        Rejection::KeysUnavailable { .. } => (503, Cow::Borrowed("Service unavailable.")),
-        Rejection::NotPresent(_) => (refusal.status, message(refusal, "JWT not present.")),
-        Rejection::Malformed(_)
-        | Rejection::AlgorithmNotAllowed
-        | Rejection::KeyNotFound
-        | Rejection::SignatureInvalid
-        | Rejection::ExpirationMissing
-        | Rejection::Expired { .. }
-        | Rejection::NotYetValid { .. }
-        | Rejection::IssuerNotAllowed(_)
-        | Rejection::AudienceNotAllowed
-        | Rejection::ClaimNotFound { .. }
-        | Rejection::ClaimValueNotAllowed { .. } => (refusal.status, message(refusal, "Invalid JWT.")),
+    let fault = Fault::of(reason);
+    let (status, message) = match fault {
+        Fault::Request => (400, "Bad request."),
+        Fault::Unavailable => (refusal.unavailable_status, "Service unavailable."),
+        Fault::NoToken => (refusal.status, message(refusal, refusal.defaults.not_present)),
+        Fault::Token => (refusal.status, message(refusal, refusal.defaults.invalid)),
+        Fault::Claims => {
+            let status = refusal.insufficient_status.unwrap_or(refusal.status);
+            (status, message(refusal, refusal.defaults.invalid))
+        }
     };
     let details = format!("validate_jwt{{{reason}}}");
     let mut headers: Vec<(&'static str, String)> = Vec::new();
-    if let Rejection::KeysUnavailable { retry_after } = rejection {
-        headers.push(("retry-after", whole_seconds(*retry_after).to_string()));
+    if fault == Fault::Unavailable {
+        headers.push(("retry-after", whole_seconds(rejection.retry_after()).to_string()));
     }
     if is_grpc {
-        let grpc_status = Some(grpc_status(reason));
-        return Reply { status, grpc_status, headers, body: message.into_owned(), details };
+        let grpc_status = Some(grpc_status(fault));
+        return Reply { status, grpc_status, headers, body: message.to_owned(), details };
     }
-    if status == 401 {
-        headers.push(("www-authenticate", challenge(reason).to_owned()));
+    let is_challenged = status == 401 || (fault == Fault::Claims && refusal.insufficient_status.is_some());
+    let is_callers = matches!(fault, Fault::NoToken | Fault::Token | Fault::Claims);
+    if let Some(challenge) = refusal.challenge.as_ref().filter(|_| is_challenged && is_callers) {
+        let error = match fault {
+            // RFC 6750 §3: a client that sent no token is told the scheme alone.
+            Fault::NoToken | Fault::Request | Fault::Unavailable => None,
+            Fault::Claims if refusal.insufficient_status.is_some() => Some("insufficient_scope"),
+            Fault::Claims | Fault::Token => Some("invalid_token"),
+        };
+        headers.push(("www-authenticate", www_authenticate(challenge, error)));
     }
     headers.push(("content-type", "application/json".to_owned()));
-    let body = Body { status_code: status, message: &message }.to_json();
+    let body = Body { status_code: status, message }.to_json();
     Reply { status, grpc_status: None, headers, body, details }
+}
+
+/// Whose fault a refusal is, as far as the client may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The request cannot be read in one way only.
+    Request,
+    /// There is no token.
+    NoToken,
+    /// The token is not good.
+    Token,
+    /// The token is good, and its claims do not suffice.
+    Claims,
+    /// Not the caller's: it could not be decided.
+    Unavailable,
+}
+
+impl Fault {
+    fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::PathAmbiguous => Self::Request,
+            Reason::TokenNotPresent => Self::NoToken,
+            Reason::DiscoveryUnavailable | Reason::DecryptionUnavailable => Self::Unavailable,
+            Reason::TokenClientApplicationNotAllowed
+            | Reason::TokenClaimNotFound
+            | Reason::TokenClaimValueNotAllowed => Self::Claims,
+            Reason::JwtInvalid
+            | Reason::TokenDecryptionFailed
+            | Reason::TokenAlgorithmNotAllowed
+            | Reason::TokenTypeNotAllowed
+            | Reason::TokenIssuerNotAllowed
+            | Reason::TokenTenantNotAllowed
+            | Reason::TokenSignatureKeyNotFound
+            | Reason::TokenSignatureInvalid
+            | Reason::TokenExpirationMissing
+            | Reason::TokenExpired
+            | Reason::TokenNotYetValid
+            | Reason::TokenAudienceNotAllowed
+            | Reason::TokenBackendApplicationNotAllowed => Self::Token,
+        }
+    }
 }
 
 /// APIM's body, members in APIM's order.
@@ -98,29 +150,35 @@ impl Body<'_> {
     }
 }
 
-fn message<'r>(refusal: &'r Refusal, default: &'static str) -> Cow<'r, str> {
-    refusal.message.as_deref().map_or(Cow::Borrowed(default), Cow::Borrowed)
+fn message<'r>(refusal: &'r Refusal, default: &'static str) -> &'r str {
+    refusal.message.as_deref().unwrap_or(default)
 }
 
-/// RFC 6750 §3: a client that sent no token is told the scheme alone.
-fn challenge(reason: Reason) -> &'static str {
-    if reason == Reason::TokenNotPresent { "Bearer" } else { "Bearer error=\"invalid_token\"" }
+/// RFC 6750 §3, RFC 9728 §5.1. The texts are the configuration's, which has checked that they can stand in a header.
+fn www_authenticate(challenge: &Challenge, error: Option<&str>) -> String {
+    let parameters = [
+        ("realm", challenge.realm.as_deref()),
+        ("error", error),
+        ("resource_metadata", challenge.resource_metadata.as_deref()),
+    ];
+    let parameters: Vec<_> = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", quoted(value?))))
+        .collect();
+    if parameters.is_empty() { "Bearer".to_owned() } else { format!("Bearer {}", parameters.join(", ")) }
 }
 
-fn grpc_status(reason: Reason) -> GrpcStatus {
-    match reason {
-        Reason::TokenClaimNotFound | Reason::TokenClaimValueNotAllowed => GrpcStatus::PermissionDenied,
-        Reason::DiscoveryUnavailable => GrpcStatus::Unavailable,
-        Reason::TokenNotPresent
-        | Reason::JwtInvalid
-        | Reason::TokenAlgorithmNotAllowed
-        | Reason::TokenSignatureKeyNotFound
-        | Reason::TokenSignatureInvalid
-        | Reason::TokenExpirationMissing
-        | Reason::TokenExpired
-        | Reason::TokenNotYetValid
-        | Reason::TokenIssuerNotAllowed
-        | Reason::TokenAudienceNotAllowed => GrpcStatus::Unauthenticated,
+/// The inside of a quoted string (RFC 9110 §5.6.4).
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+fn grpc_status(fault: Fault) -> GrpcStatus {
+    match fault {
+        Fault::Request => GrpcStatus::InvalidArgument,
+        Fault::Claims => GrpcStatus::PermissionDenied,
+        Fault::Unavailable => GrpcStatus::Unavailable,
+        Fault::NoToken | Fault::Token => GrpcStatus::Unauthenticated,
     }
 }
 
@@ -133,10 +191,13 @@ fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rejection::Absence;
+    use crate::{
+        policy::DefaultTexts,
+        rejection::{Absence, ClientFault},
+    };
 
     fn refusal(status: u16, message: Option<&str>) -> Refusal {
-        Refusal { status, message: message.map(str::to_owned) }
+        Refusal { status, message: message.map(str::to_owned), ..Refusal::default() }
     }
 
     fn header(reply: &Reply, name: &str) -> Option<String> {
@@ -177,6 +238,67 @@ mod tests {
     }
 
     #[test]
+    fn the_policy_of_entra_has_texts_of_its_own() {
+        let refusal = Refusal { defaults: DefaultTexts::VALIDATE_AZURE_AD_TOKEN, ..Refusal::default() };
+        for (rejection, message) in [
+            (Rejection::NotPresent(Absence::Scheme), "Azure AD JWT not present"),
+            (Rejection::SignatureInvalid, "Invalid Azure AD JWT"),
+            (Rejection::ClaimNotFound { name: "roles".into() }, "Invalid Azure AD JWT"),
+        ] {
+            let answer = reply(&rejection, &refusal, false);
+            assert_eq!(answer.body, format!(r#"{{"statusCode":401,"message":"{message}"}}"#));
+        }
+    }
+
+    #[test]
+    fn challenges() {
+        let refusal = |challenge, insufficient_status| Refusal {
+            challenge,
+            insufficient_status,
+            unavailable_status: 401,
+            ..Refusal::default()
+        };
+        let described = Some(Challenge {
+            realm: Some(r#"a "quoted" \ realm"#.into()),
+            resource_metadata: Some("https://api.example/.well-known/oauth-protected-resource".into()),
+        });
+        let (realm, metadata) = (
+            r#"realm="a \"quoted\" \\ realm""#,
+            r#"resource_metadata="https://api.example/.well-known/oauth-protected-resource""#,
+        );
+        let absent = Rejection::NotPresent(Absence::Nothing);
+        let client = Rejection::ClientApplicationNotAllowed(ClientFault::NotListed);
+        let plain = Some(Challenge::default());
+        for (rejection, refusal, status, expected) in [
+            (&absent, refusal(plain.clone(), None), 401, Some("Bearer".to_owned())),
+            (&absent, refusal(described.clone(), None), 401, Some(format!("Bearer {realm}, {metadata}"))),
+            (
+                &Rejection::AudienceNotAllowed,
+                refusal(described, Some(403)),
+                401,
+                Some(format!(r#"Bearer {realm}, error="invalid_token", {metadata}"#)),
+            ),
+            (&client, refusal(plain.clone(), None), 401, Some(r#"Bearer error="invalid_token""#.to_owned())),
+            (
+                &client,
+                refusal(plain.clone(), Some(403)),
+                403,
+                Some(r#"Bearer error="insufficient_scope""#.to_owned()),
+            ),
+            (&Rejection::BackendApplicationNotAllowed, refusal(None, Some(403)), 401, None),
+            (&client, refusal(None, Some(403)), 403, None),
+            (&Rejection::DecryptionUnavailable, refusal(plain, None), 401, None),
+        ] {
+            let answer = reply(rejection, &refusal, false);
+            assert_eq!(
+                (answer.status, header(&answer, "www-authenticate")),
+                (status, expected),
+                "{rejection}"
+            );
+        }
+    }
+
+    #[test]
     fn retry_after_is_at_least_one_second() {
         for (millis, expected) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (30_000, 30)] {
             assert_eq!(whole_seconds(Duration::from_millis(millis)), expected, "{millis}");
@@ -191,7 +313,10 @@ mod tests {
             (Rejection::SignatureInvalid, 16, "Invalid JWT."),
             (Rejection::ClaimNotFound { name: claim() }, 7, "Invalid JWT."),
             (Rejection::ClaimValueNotAllowed { name: claim() }, 7, "Invalid JWT."),
+            (Rejection::ClientApplicationNotAllowed(ClientFault::Absent), 7, "Invalid JWT."),
             (Rejection::KeysUnavailable { retry_after: Duration::ZERO }, 14, "Service unavailable."),
+            (Rejection::DecryptionUnavailable, 14, "Service unavailable."),
+            (Rejection::PathAmbiguous, 3, "Bad request."),
         ] {
             let answer = reply(&rejection, &refusal(401, None), true);
             assert_eq!(answer.grpc_status.map(GrpcStatus::code), Some(code), "{rejection}");

@@ -1,19 +1,32 @@
 //! A token's first two stages: parsed but untrusted, then verified. Nothing but a good signature leads from one to the other.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     algorithm::Algorithm,
     claims::Claims,
+    hint::Likeness,
     json::{Json, Object},
     rejection::{Malformed, Part},
     signature::{Verifier, VerifyingKey},
 };
 
-/// Tokens longer than this are refused unread. Envoy's own limit on a request's headers is 60 KiB by default.
-pub const MAX_TOKEN_BYTES: usize = 65_536;
+/// The permission to take a token that nobody signed (APIM `require-signed-tokens: false`). Only the compiler of policies
+/// makes one: what checks a token cannot grant it to itself.
+#[derive(Clone, Debug)]
+pub struct UnsignedPermission(());
+
+impl UnsignedPermission {
+    /// The permission that the configuration gives.
+    pub(crate) fn by_configuration() -> Self {
+        Self(())
+    }
+}
+
+/// The `alg` of a token that nobody signed (RFC 7518 §3.6).
+const UNSIGNED: &str = "none";
 
 /// A compact JWS (RFC 7515 §3.1) with a JWT in it, parsed strictly, of which nothing may be believed yet.
 ///
@@ -22,7 +35,7 @@ pub struct UntrustedToken<'t> {
     header: JoseHeader,
     claims: Claims,
     payload: Vec<u8>,
-    encoded_payload: &'t [u8],
+    encoded_payload: Cow<'t, [u8]>,
     signing_input: &'t [u8],
     signature: Vec<u8>,
 }
@@ -37,14 +50,17 @@ pub struct JoseHeader {
     pub key_id: Option<String>,
     /// `x5t`; an empty one counts as absent.
     pub thumbprint: Option<String>,
+    /// `typ`
+    pub token_type: Option<String>,
+    /// Whether `nonce` is there, as it is in tokens for Microsoft Graph, which nobody else can verify.
+    pub has_nonce: bool,
 }
 
 impl<'t> UntrustedToken<'t> {
     /// Parses `text`: exactly three parts, canonical base64url, JSON objects without duplicate members, no `crit`.
+    ///
+    /// Its length is the caller's to limit, before anything is read of it.
     pub fn parse(text: &'t [u8]) -> Result<Self, Malformed> {
-        if text.len() > MAX_TOKEN_BYTES {
-            return Err(Malformed::TooLong);
-        }
         let mut parts = text.split(|byte| *byte == b'.');
         let (header, encoded_payload, signature) =
             match (parts.next(), parts.next(), parts.next(), parts.count()) {
@@ -59,7 +75,28 @@ impl<'t> UntrustedToken<'t> {
         let payload = decode(encoded_payload, Part::Payload)?;
         let claims = Claims::parse(object(&payload, Part::Payload)?)?;
         let signature = decode(signature, Part::Signature)?;
+        let encoded_payload = Cow::Borrowed(encoded_payload);
         Ok(Self { header, claims, payload, encoded_payload, signing_input, signature })
+    }
+
+    /// Parses the claims that an encrypted token held by themselves, unsigned, as if their JOSE header had `alg` `none`;
+    /// `token_type` is the `typ` of the encrypted token.
+    pub fn parse_claims(text: &'t [u8], token_type: Option<String>) -> Result<Self, Malformed> {
+        let algorithm_name = UNSIGNED.to_owned();
+        Ok(Self {
+            header: JoseHeader {
+                algorithm_name,
+                key_id: None,
+                thumbprint: None,
+                token_type,
+                has_nonce: false,
+            },
+            claims: Claims::parse(object(text, Part::Payload)?)?,
+            payload: text.to_vec(),
+            encoded_payload: Cow::Owned(URL_SAFE_NO_PAD.encode(text).into_bytes()),
+            signing_input: &[],
+            signature: Vec::new(),
+        })
     }
 
     /// The JOSE header.
@@ -77,6 +114,11 @@ impl<'t> UntrustedToken<'t> {
         self.claims.tenant()
     }
 
+    /// What its claims look like: good for a hint in the log, for nothing else.
+    pub fn likeness(&self) -> Likeness {
+        Likeness::of(&self.claims)
+    }
+
     /// The token as one that may be believed, when `key` verifies its signature under `algorithm`.
     pub fn verify(
         &self,
@@ -88,9 +130,21 @@ impl<'t> UntrustedToken<'t> {
             .verify(algorithm, key, self.signing_input, &self.signature)
             .then_some(VerifiedToken { token: self })
     }
+
+    /// Whether it says that nobody signed it (RFC 7518 §3.6).
+    pub fn is_unsigned(&self) -> bool {
+        self.header.algorithm_name == UNSIGNED
+    }
+
+    /// The token as one that may be believed although nobody signed it: `alg` is `none`, the signature is empty, and the
+    /// configuration permits it.
+    pub fn admit_unsigned(&self, _permission: &UnsignedPermission) -> Option<VerifiedToken<'_>> {
+        (self.is_unsigned() && self.signature.is_empty()).then_some(VerifiedToken { token: self })
+    }
 }
 
-/// A token whose signature was verified; only [`UntrustedToken::verify`] makes one.
+/// A token that may be believed: its signature was verified, or the configuration permits unsigned ones. Only
+/// [`UntrustedToken::verify`] and [`UntrustedToken::admit_unsigned`] make one.
 #[derive(Clone, Copy)]
 pub struct VerifiedToken<'u> {
     token: &'u UntrustedToken<'u>,
@@ -109,7 +163,7 @@ impl VerifiedToken<'_> {
 
     /// The payload as it stands in the token, in base64url.
     pub fn encoded_payload(&self) -> &[u8] {
-        self.token.encoded_payload
+        &self.token.encoded_payload
     }
 }
 
@@ -123,6 +177,8 @@ impl JoseHeader {
             algorithm_name: text(members, "alg")?.ok_or(Malformed::NoAlgorithm)?,
             key_id: text(members, "kid")?.filter(|key_id| !key_id.is_empty()),
             thumbprint: text(members, "x5t")?.filter(|thumbprint| !thumbprint.is_empty()),
+            token_type: text(members, "typ")?,
+            has_nonce: members.contains_key("nonce"),
         })
     }
 }
@@ -220,7 +276,6 @@ mod tests {
             (format!("{header}.{payload}.c2ln\n"), Malformed::Base64Url(Part::Signature)),
             (format!("\"{good}\""), Malformed::Base64Url(Part::Header)),
             ("..".into(), Malformed::Json(Part::Header, JsonError::Syntax { line: 1, column: 0 })),
-            ("A".repeat(MAX_TOKEN_BYTES + 1), Malformed::TooLong),
         ];
         for (text, expected) in cases {
             assert_eq!(fault(&text), expected, "{text:.80}");
@@ -233,9 +288,27 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_signature_is_a_signature_that_will_not_verify() {
-        let text = format!("{}.{}.", encode(r#"{"alg":"none"}"#), encode("{}"));
-        assert!(UntrustedToken::parse(text.as_bytes()).is_ok());
+    fn an_unsigned_token_is_admitted_by_permission_and_only_as_such() {
+        let permission = UnsignedPermission::by_configuration();
+        for (alg, signature, expected) in [
+            ("none", "", true),
+            ("none", "c2ln", false),
+            ("None", "", false),
+            ("NONE", "", false),
+            ("", "", false),
+            ("HS256", "", false),
+        ] {
+            let text = format!("{}.{}.{signature}", encode(format!(r#"{{"alg":"{alg}"}}"#)), encode("{}"));
+            let token = UntrustedToken::parse(text.as_bytes()).unwrap();
+            assert_eq!(token.admit_unsigned(&permission).is_some(), expected, "{alg} {signature}");
+        }
+        let claims = UntrustedToken::parse_claims(br#"{"iss":"i"}"#, Some("JWT".into())).unwrap();
+        assert_eq!(claims.header().token_type.as_deref(), Some("JWT"));
+        assert_eq!(claims.admit_unsigned(&permission).unwrap().claims().issuer(), Some("i"));
+        assert_eq!(
+            UntrustedToken::parse_claims(b"[]", None).unwrap_err(),
+            Malformed::NotAnObject(Part::Payload)
+        );
     }
 
     #[test]
@@ -251,6 +324,7 @@ mod tests {
             (r#"{"alg":null}"#, "{}", string("alg")),
             (r#"{"alg":"RS256","kid":1}"#, "{}", string("kid")),
             (r#"{"alg":"RS256","x5t":{}}"#, "{}", string("x5t")),
+            (r#"{"alg":"RS256","typ":1}"#, "{}", string("typ")),
             (r#"{"alg":"RS256","crit":["exp"]}"#, "{}", Malformed::Critical),
             (r#"{"alg":"RS256","crit":[]}"#, "{}", Malformed::Critical),
             (r#"{"alg":"RS256","crit":null}"#, "{}", Malformed::Critical),

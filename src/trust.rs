@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    issuer::{self, Issuer, PERSONAL_ACCOUNTS_TENANT},
+    issuer::{self, Comparison, Issuer, PERSONAL_ACCOUNTS_TENANT},
     keys::{Availability, KeyStore, Provider, ProviderSet, Publication, Waited, Wish},
-    policy::{Policy, PolicyProvider},
+    policy::{Entra, Policy, PolicyProvider},
     rejection::{IssuerFault, Rejection},
     time::Timestamp,
     token::UntrustedToken,
@@ -58,7 +58,13 @@ impl<'k> Candidate<'k> {
     }
 
     fn issuer(&self) -> Option<&'k Issuer> {
-        self.voucher.publication.map(|publication| &publication.issuer)
+        let published = self.voucher.publication.map(|publication| &publication.issuer);
+        published.or_else(|| self.configured_issuer())
+    }
+
+    /// The issuer that the configuration itself says these keys are of (`options.jwks`).
+    fn configured_issuer(&self) -> Option<&'k Issuer> {
+        self.voucher.provider.configured_issuer()
     }
 
     fn is_same_authority(&self, other: &Self) -> bool {
@@ -70,8 +76,8 @@ impl<'k> Candidate<'k> {
         issuer::host_of(iss).is_some_and(|host| issuer::is_same_authority(&host, self.host()))
     }
 
-    fn names(&self, iss: &str, tenant: Option<&str>) -> bool {
-        self.issuer().is_some_and(|issuer| issuer.names(iss, tenant))
+    fn names(&self, iss: &str, tenant: Option<&str>, comparison: Comparison) -> bool {
+        self.issuer().is_some_and(|issuer| issuer.names(iss, tenant, comparison))
     }
 
     /// Entra's endpoint for every organization's tenant, which publishes the same issuer as the one for all accounts.
@@ -94,67 +100,117 @@ pub fn select<'k>(
     if candidates.is_empty() && policy.issuers.is_none() {
         return Ok(Vec::new());
     }
-    let refuse = |fault| Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault)));
     let Some(iss) = token.claimed_issuer() else {
         return refuse(IssuerFault::Absent);
     };
-    let tenant = token.claimed_tenant();
-    let is_listed = is_listed(policy, token);
-    let unknown: Vec<_> =
-        candidates.iter().copied().filter(|candidate| candidate.issuer().is_none()).collect();
+    let selection = Selection { policy, token, iss, waited, now };
+    let Some(entra) = &policy.entra else {
+        return selection.among(candidates);
+    };
+    match selection.among(candidates.clone()) {
+        Ok(_) => {
+            entra.check_tenant(iss, token.claimed_tenant()).map_err(Undecided::Refuse)?;
+            // A tenant's two documents are one authority: tokens of either version may be signed with keys of both.
+            Ok(candidates.iter().map(|candidate| candidate.voucher).collect())
+        }
+        Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault))) => {
+            let published = candidates.iter().filter_map(Candidate::issuer);
+            Err(Undecided::Refuse(Entra::refuse_issuer(published, iss, token.claimed_tenant(), fault)))
+        }
+        Err(undecided) => Err(undecided),
+    }
+}
 
-    let mut named: Vec<_> =
-        candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant)).collect();
-    let is_personal = tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
-    let is_refused_as_personal =
-        is_personal && named.iter().all(Candidate::is_for_organizations) && !named.is_empty();
-    if is_personal {
-        named.retain(|candidate| !candidate.is_for_organizations());
-    }
-    // What a provider says now goes before what another said earlier.
-    if let Some(newest) = named.iter().copied().find(|candidate| candidate.is_newest) {
-        named.retain(|candidate| candidate.is_newest || candidate.is_same_authority(&newest));
-    }
-    if !are_one_authority(&named) {
-        // Two hosts that publish one issuer: neither can be told from an impostor.
-        named.clear();
+fn refuse<T>(fault: IssuerFault) -> Result<T, Undecided> {
+    Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault)))
+}
+
+/// The choice of providers for one token.
+struct Selection<'k, 't> {
+    policy: &'k Policy,
+    token: &'t UntrustedToken<'t>,
+    iss: &'t str,
+    waited: Waited,
+    now: Timestamp,
+}
+
+impl<'k> Selection<'k, '_> {
+    fn among(&self, mut candidates: Vec<Candidate<'k>>) -> Result<Vec<Voucher<'k>>, Undecided> {
+        let (policy, iss, tenant) = (self.policy, self.iss, self.token.claimed_tenant());
+        let is_listed = is_listed(policy, self.token);
+        // Where the configuration says who may sign for an issuer, nobody else may, and several hosts are no doubt.
+        let said = policy.issuer_keys.get(iss);
+        if let Some(said) = said {
+            candidates.retain(|candidate| said.contains(candidate.config.id));
+        }
+        let unknown: Vec<_> =
+            candidates.iter().copied().filter(|candidate| candidate.issuer().is_none()).collect();
+
+        let comparison = policy.issuer_comparison();
+        let mut named: Vec<_> =
+            candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant, comparison)).collect();
+        let is_personal = tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
+        let is_refused_as_personal =
+            is_personal && named.iter().all(Candidate::is_for_organizations) && !named.is_empty();
+        if is_personal {
+            named.retain(|candidate| !candidate.is_for_organizations());
+        }
+        // What a provider says now goes before what another said earlier.
+        if let Some(newest) = named.iter().copied().find(|candidate| candidate.is_newest) {
+            named.retain(|candidate| candidate.is_newest || candidate.is_same_authority(&newest));
+        }
+        // What the configuration says of an issuer goes before what others publish of it.
+        let configured = named.iter().copied().find(|candidate| candidate.configured_issuer().is_some());
+        if let Some(configured) = configured {
+            named.retain(|candidate| {
+                candidate.configured_issuer().is_some() || candidate.is_same_authority(&configured)
+            });
+        }
+        let is_told = said.is_some() || configured.is_some();
+        if !is_told && !are_one_authority(&named) {
+            // Two hosts that publish one issuer: neither can be told from an impostor.
+            named.clear();
+            if !is_listed {
+                return refuse(IssuerFault::SeveralHosts);
+            }
+        }
+        // A template stands for every tenant; a list of issuers beside it is there to name some.
+        let is_allowed = is_listed
+            || named.iter().any(|candidate| {
+                policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
+            });
+        if is_allowed && !named.is_empty() {
+            let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown
+                .into_iter()
+                .partition(|unknown| named.iter().any(|candidate| unknown.is_same_authority(candidate)));
+            // For an issuer on a host that is not the provider's own, another provider may have the better claim.
+            let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(iss));
+            if !is_at_home && !is_told && !others.is_empty() {
+                return Err(await_any(&others, self.waited, self.now));
+            }
+            // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too.
+            return Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect());
+        }
+        if !unknown.is_empty() {
+            return Err(await_any(&unknown, self.waited, self.now));
+        }
         if !is_listed {
+            return refuse(if is_refused_as_personal {
+                IssuerFault::PersonalAccount
+            } else {
+                IssuerFault::NotListed
+            });
+        }
+        // No document names the issuer: what the providers publish now vouches, where it is clear whose it is.
+        candidates.retain(|candidate| candidate.is_newest && candidate.configured_issuer().is_none());
+        let own: Vec<_> =
+            candidates.iter().copied().filter(|candidate| candidate.is_on_host_of(iss)).collect();
+        let chosen = if own.is_empty() || said.is_some() { candidates } else { own };
+        if said.is_none() && !are_one_authority(&chosen) {
             return refuse(IssuerFault::SeveralHosts);
         }
+        Ok(chosen.iter().map(|candidate| candidate.voucher).collect())
     }
-    // A template stands for every tenant; a list of issuers beside it is there to name some.
-    let is_allowed = is_listed
-        || named.iter().any(|candidate| {
-            policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
-        });
-    if is_allowed && !named.is_empty() {
-        let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown
-            .into_iter()
-            .partition(|unknown| named.iter().any(|candidate| unknown.is_same_authority(candidate)));
-        // For an issuer on a host that is not the provider's own, another provider may have the better claim.
-        let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(iss));
-        if !is_at_home && !others.is_empty() {
-            return Err(await_any(&others, waited, now));
-        }
-        // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too.
-        return Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect());
-    }
-    if !unknown.is_empty() {
-        return Err(await_any(&unknown, waited, now));
-    }
-    if !is_listed {
-        let fault =
-            if is_refused_as_personal { IssuerFault::PersonalAccount } else { IssuerFault::NotListed };
-        return refuse(fault);
-    }
-    // No document names the issuer: what the providers publish now vouches, where it is clear whose it is.
-    let newest = candidates.into_iter().filter(|candidate| candidate.is_newest).collect::<Vec<_>>();
-    let own: Vec<_> = newest.iter().copied().filter(|candidate| candidate.is_on_host_of(iss)).collect();
-    let chosen = if own.is_empty() { newest } else { own };
-    if !are_one_authority(&chosen) {
-        return refuse(IssuerFault::SeveralHosts);
-    }
-    Ok(chosen.iter().map(|candidate| candidate.voucher).collect())
 }
 
 /// Whether the policy's `issuers` name the token's.

@@ -116,6 +116,12 @@ impl Url {
         })
     }
 
+    /// Whether both lead to the same place: a port that is the scheme's own need not be written.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (self.scheme, &self.host, self.port(), &self.target)
+            == (other.scheme, &other.host, other.port(), &other.target)
+    }
+
     /// The value of `Host` or `:authority` (RFC 9110 §7.2): the port stands there when it was written.
     pub fn authority(&self) -> String {
         match self.port {
@@ -202,6 +208,21 @@ mod tests {
         let url = Url::parse("https://[::1]:8443?x").unwrap();
         assert_eq!((url.host(), url.port(), url.target()), ("[::1]", 8443, "/?x"));
         assert_eq!(url.to_string(), "https://[::1]:8443/?x");
+    }
+
+    #[test]
+    fn a_default_port_need_not_be_written() {
+        let same = |one, other| Url::parse(one).unwrap().is_same_place(&Url::parse(other).unwrap());
+        assert!(same("https://A.example:443/x", "https://a.example/x"));
+        assert!(same("http://a.example", "http://a.example:80/"));
+        for (one, other) in [
+            ("https://a.example/x", "https://a.example:8443/x"),
+            ("https://a.example/x", "http://a.example/x"),
+            ("https://a.example/x", "https://a.example/X"),
+            ("https://a.example/x", "https://b.example/x"),
+        ] {
+            assert!(!same(one, other), "{one} {other}");
+        }
     }
 
     #[test]

@@ -1,34 +1,50 @@
-//! The journey of a token, top to bottom: extract, parse, choose keys, verify, check. One function of (policy, keys, request,
-//! now); it is run again from the top when keys have come.
+//! The journey of a token, top to bottom: extract, decrypt, parse, choose keys, verify, check. One function of (policy, keys,
+//! request, now); it is run again from the top when keys have come.
 
-use std::{borrow::Cow, time::Duration};
+use std::fmt;
 
 use crate::{
     algorithm::Algorithm,
-    checks, issuer,
-    jwk::Jwk,
-    keys::{Availability, KeyStore, ProviderSet, Publication, Waited, Wish},
+    checks,
+    edit::Edit,
+    hint::Hint,
+    issuer,
+    jwe::{Decrypted, DecryptionError, Decryptor, Unwrapped},
+    keys::{KeyStore, Waited, Wish},
     policy::Policy,
-    rejection::{IssuerFault, Rejection},
+    rejection::{Malformed, Rejection},
     request::RequestHead,
+    search::Search,
     signature::Verifier,
     time::Timestamp,
     token::{JoseHeader, UntrustedToken, VerifiedToken},
-    trust::{self, Undecided, Voucher},
+    trust::{self, Undecided},
 };
-
-/// The most signatures that are verified with keys from the network for one token: what a stranger can make the proxy spend.
-pub const MAX_NETWORK_VERIFICATIONS: usize = 4;
 
 /// What to do with a request.
 #[derive(Debug)]
 pub enum Outcome {
     /// Let it through.
-    Allow,
+    Allow(Admission),
     /// Refuse it.
     Deny(Denial),
     /// Let it wait for keys, then ask again.
     AwaitKeys(Wish),
+}
+
+/// What a request gets that is let through.
+#[derive(Default, PartialEq, Eq)]
+pub struct Admission {
+    /// What changes in its head (`options.forward`), in this order.
+    pub edits: Vec<Edit>,
+    /// The claims as JSON, by the name of the variable that gets them (APIM `output-token-variable-name`).
+    pub variables: Vec<(String, Vec<u8>)>,
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Admission(…)")
+    }
 }
 
 /// A refusal, and what may be said of the token in a log.
@@ -38,6 +54,14 @@ pub struct Denial {
     pub rejection: Rejection,
     /// Of the token that was refused, when there was one that could be parsed.
     pub quote: Option<Quote>,
+    /// What may explain it.
+    pub hint: Option<Hint>,
+}
+
+impl From<Rejection> for Denial {
+    fn from(rejection: Rejection) -> Self {
+        Self { rejection, quote: None, hint: None }
+    }
 }
 
 /// What a log line quotes of a token. It is the caller's text: to be shown by an [`Excerpt`](crate::excerpt::Excerpt).
@@ -51,6 +75,15 @@ pub struct Quote {
     pub issuer_host: Option<String>,
 }
 
+/// What verifies and decrypts.
+#[derive(Clone, Copy, Debug)]
+pub struct Crypto<'c> {
+    /// Verifies signatures.
+    pub verifier: &'c Verifier,
+    /// Decrypts tokens.
+    pub decryptor: &'c Decryptor,
+}
+
 /// A request that is to be decided, and what was tried for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'h> {
@@ -58,29 +91,89 @@ pub struct Attempt<'h> {
     pub head: RequestHead<'h>,
     /// What it waited for already.
     pub waited: Waited,
+    /// What its token's decryption came to, if it was decided before.
+    pub unwrapped: &'h Unwrapped,
     /// When.
     pub now: Timestamp,
 }
 
-/// Decides about a request.
-pub fn validate(policy: &Policy, keys: &KeyStore, verifier: &Verifier, attempt: Attempt<'_>) -> Outcome {
-    let deny = |rejection, quote| Outcome::Deny(Denial { rejection, quote });
-    let text: Cow<'_, [u8]> = match policy.source.extract(attempt.head) {
-        Ok(text) => text,
-        Err(rejection) => return deny(rejection, None),
+/// Decides about a request under one policy.
+pub fn validate(policy: &Policy, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Outcome {
+    match try_validate(policy, keys, crypto, attempt) {
+        Ok(admission) => Outcome::Allow(admission),
+        Err(Stop::Wait(wish)) => Outcome::AwaitKeys(wish),
+        Err(Stop::Deny(denial)) => Outcome::Deny(denial),
+    }
+}
+
+/// Where the journey ends early.
+enum Stop {
+    Wait(Wish),
+    Deny(Denial),
+}
+
+impl<R: Into<Rejection>> From<R> for Stop {
+    fn from(rejection: R) -> Self {
+        Self::Deny(Denial::from(rejection.into()))
+    }
+}
+
+fn try_validate(
+    policy: &Policy,
+    keys: &KeyStore,
+    crypto: Crypto<'_>,
+    attempt: Attempt<'_>,
+) -> Result<Admission, Stop> {
+    let text = policy.source.extract(attempt.head)?;
+    if text.len() > policy.max_token_bytes {
+        return Err(Malformed::TooLong.into());
+    }
+    let decrypted = decrypt(policy, crypto.decryptor, &text, attempt)?;
+    let token = match &decrypted {
+        None => UntrustedToken::parse(&text)?,
+        Some(decrypted) => parse_decrypted(policy, decrypted)?,
     };
-    let token = match UntrustedToken::parse(&text) {
-        Ok(token) => token,
-        Err(malformed) => return deny(malformed.into(), None),
-    };
-    let verdict = find_key(policy, keys, verifier, &token, attempt)
-        .and_then(|verified| checks::check_all(policy, verified, attempt.now).map_err(Undecided::Refuse));
-    match verdict {
-        Ok(()) => Outcome::Allow,
-        Err(Undecided::Wait(wish)) => Outcome::AwaitKeys(wish),
-        Err(Undecided::Refuse(rejection)) => {
-            deny(rejection, Some(Quote::new(token.header(), token.claimed_issuer())))
-        }
+    let verified = find_key(policy, keys, crypto.verifier, &token, attempt).and_then(|verified| {
+        checks::check_all(policy, verified, attempt.head, attempt.now).map_err(Undecided::Refuse)?;
+        Ok(verified)
+    });
+    match verified {
+        Ok(verified) => Ok(admit(policy, verified)),
+        Err(Undecided::Wait(wish)) => Err(Stop::Wait(wish)),
+        Err(Undecided::Refuse(rejection)) => Err(Stop::Deny(Denial {
+            hint: Hint::of(policy, &token, &rejection),
+            quote: Some(Quote::new(token.header(), token.claimed_issuer())),
+            rejection,
+        })),
+    }
+}
+
+/// What a token holds that is encrypted, five parts between dots (RFC 7516 §7.1), when the policy has keys for it; `None` for
+/// any other text.
+fn decrypt(
+    policy: &Policy,
+    decryptor: &Decryptor,
+    text: &[u8],
+    attempt: Attempt<'_>,
+) -> Result<Option<Decrypted>, Rejection> {
+    let is_encrypted = text.split(|byte| *byte == b'.').count() == 5;
+    if !is_encrypted || policy.decryption_keys.is_empty() {
+        return Ok(None);
+    }
+    match decryptor.decrypt(text, &policy.decryption_keys, attempt.unwrapped, attempt.now) {
+        Ok(decrypted) => Ok(Some(decrypted)),
+        Err(DecryptionError::Failed) => Err(Rejection::DecryptionFailed),
+        Err(DecryptionError::Busy) => Err(Rejection::DecryptionUnavailable),
+    }
+}
+
+/// The token that was encrypted: signed, or bare claims where the policy takes unsigned tokens.
+fn parse_decrypted<'d>(policy: &Policy, decrypted: &'d Decrypted) -> Result<UntrustedToken<'d>, Malformed> {
+    let text = decrypted.plaintext();
+    if policy.unsigned.is_some() && text.trim_ascii_start().starts_with(b"{") {
+        UntrustedToken::parse_claims(text, decrypted.typ().map(str::to_owned))
+    } else {
+        UntrustedToken::parse(text)
     }
 }
 
@@ -94,7 +187,8 @@ impl Quote {
     }
 }
 
-/// Finds the key that verifies the token: allow-listed algorithm, then the keys that may vouch for its issuer.
+/// Finds the key that verifies the token: allow-listed algorithm, then the keys that may vouch for its issuer. A token that
+/// nobody signed needs none, where the policy takes it; its issuer must be allowed all the same.
 fn find_key<'u>(
     policy: &Policy,
     keys: &KeyStore,
@@ -102,14 +196,19 @@ fn find_key<'u>(
     token: &'u UntrustedToken<'u>,
     attempt: Attempt<'_>,
 ) -> Result<VerifiedToken<'u>, Undecided> {
+    let (now, waited) = (keys.time(attempt.now), attempt.waited);
+    if let Some(permission) = policy.unsigned.as_ref().filter(|_| token.is_unsigned()) {
+        check_type(policy, token)?;
+        if !trust::is_listed(policy, token) {
+            trust::select(policy, keys, token, waited, now)?;
+        }
+        return token.admit_unsigned(permission).ok_or(Undecided::Refuse(Rejection::SignatureInvalid));
+    }
     let algorithm = Algorithm::from_name(&token.header().algorithm_name)
         .filter(|algorithm| policy.algorithms.contains(*algorithm))
         .ok_or(Undecided::Refuse(Rejection::AlgorithmNotAllowed))?;
-    let (now, waited) = (keys.time(attempt.now), attempt.waited);
-    let search = |vouchers: &[Voucher<'_>]| {
-        let search = Search { policy, verifier, token, algorithm, vouchers, waited, now };
-        search.among_named().unwrap_or_else(|| search.among_unnamed())
-    };
+    check_type(policy, token)?;
+    let search = |vouchers: &[_]| Search { policy, verifier, token, algorithm, vouchers, waited, now }.run();
     match trust::select(policy, keys, token, waited, now) {
         Ok(vouchers) => search(&vouchers),
         // Inline keys vouch for a listed issuer whatever the network says; a secret is never found there.
@@ -120,179 +219,34 @@ fn find_key<'u>(
     }
 }
 
-struct Search<'s, 'u> {
-    policy: &'s Policy,
-    verifier: &'s Verifier,
-    token: &'u UntrustedToken<'u>,
-    algorithm: Algorithm,
-    vouchers: &'s [Voucher<'s>],
-    waited: Waited,
-    /// The key store's time.
-    now: Timestamp,
+/// `options.token-types`: the JOSE `typ` is a media type (RFC 7515 §4.1.9), without `application/` where there is no other `/`,
+/// in small letters or not.
+fn check_type(policy: &Policy, token: &UntrustedToken<'_>) -> Result<(), Undecided> {
+    let Some(allowed) = &policy.token_types else {
+        return Ok(());
+    };
+    let short = |media_type: &str| {
+        let lower = media_type.to_ascii_lowercase();
+        lower
+            .strip_prefix("application/")
+            .filter(|rest| !rest.contains('/'))
+            .map_or_else(|| lower.clone(), str::to_owned)
+    };
+    let is_allowed = token.header().token_type.as_deref().is_some_and(|token_type| {
+        let token_type = short(token_type);
+        allowed.iter().any(|allowed| short(allowed) == token_type)
+    });
+    if is_allowed { Ok(()) } else { Err(Undecided::Refuse(Rejection::TypeNotAllowed)) }
 }
 
-/// A key, and with what it was published; nothing for an inline key.
-type Candidate<'s> = (Option<&'s Publication>, &'s Jwk);
-
-impl<'s, 'u> Search<'s, 'u> {
-    /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
-    fn among_named(&self) -> Option<Result<VerifiedToken<'u>, Undecided>> {
-        let key_id = self.token.header().key_id.as_deref()?;
-        let named: Vec<_> =
-            self.candidates().filter(|(_, key)| key.key_id.as_deref() == Some(key_id)).collect();
-        if named.is_empty() {
-            return None;
-        }
-        let refused = match self.try_all(named) {
-            Tried::Verified(Ok(verified)) => return Some(Ok(verified)),
-            Tried::Verified(Err(refused)) => refused,
-            Tried::Failed => Undecided::Refuse(Rejection::SignatureInvalid),
-            Tried::Nothing => Undecided::Refuse(Rejection::KeyNotFound),
-        };
-        // Another provider's key may have the same `kid`: while one has no keys to show, nobody can say that it has not.
-        let (pending, retry_after) = self.missing();
-        Some(Err(match retry_after {
-            _ if self.algorithm.is_symmetric() => refused,
-            _ if !pending.is_empty() => Undecided::Wait(Wish::pending(pending)),
-            Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
-            None => refused,
-        }))
+/// What the request gets of a token that passed. That the token itself is to go is for who knows all policies that let it pass.
+fn admit(policy: &Policy, token: VerifiedToken<'_>) -> Admission {
+    let headers = policy.forward.headers(token).into_iter();
+    let variable = policy.output_variable.as_ref().map(|name| (name.clone(), token.payload().to_vec()));
+    Admission {
+        edits: headers.map(|(name, value)| Edit::Set(name.to_owned(), value)).collect(),
+        variables: variable.into_iter().collect(),
     }
-
-    /// The providers without usable keys: those that are worth waiting for, and how long until others may have some.
-    fn missing(&self) -> (ProviderSet, Option<Duration>) {
-        let (mut pending, mut retry_after) = (ProviderSet::default(), None);
-        for Voucher { provider, publication } in self.vouchers {
-            let wait = match provider.availability(*publication, self.now) {
-                Availability::Pending if !self.waited.fetched.contains(provider.id()) => {
-                    pending.insert(provider.id());
-                    None
-                }
-                Availability::Pending => Some(Duration::ZERO),
-                Availability::Down { retry_after } => Some(retry_after),
-                Availability::Ready(_) => None,
-            };
-            retry_after = [retry_after, wait].into_iter().flatten().min();
-        }
-        (pending, retry_after)
-    }
-
-    /// Tries the keys that a token may be signed with although nothing names them: every inline key (APIM: "will attempt each
-    /// specified key"), and of the network those without `kid`, or all when the token has none. When none fits, newer keys
-    /// may.
-    fn among_unnamed(&self) -> Result<VerifiedToken<'u>, Undecided> {
-        let header = self.token.header();
-        let by_thumbprint = header.thumbprint.as_deref().filter(|thumbprint| {
-            header.key_id.is_none()
-                && self.candidates().any(|(_, key)| key.thumbprint.as_deref() == Some(thumbprint))
-        });
-        let unnamed = self.candidates().filter(|(publication, key)| match (publication, &header.key_id) {
-            (None, _) => true,
-            (Some(_), Some(_)) => key.key_id.is_none(),
-            (Some(_), None) => {
-                by_thumbprint.is_none_or(|thumbprint| key.thumbprint.as_deref() == Some(thumbprint))
-            }
-        });
-        let rejection = match self.try_all(unnamed.collect()) {
-            Tried::Verified(verdict) => return verdict,
-            // A key that has the token's `kid` was not there: that is what the caller may want to know.
-            Tried::Failed if header.key_id.is_none() || self.vouchers.is_empty() => {
-                Rejection::SignatureInvalid
-            }
-            Tried::Failed | Tried::Nothing => Rejection::KeyNotFound,
-        };
-        // A shared secret never comes from the network.
-        if self.algorithm.is_symmetric() || self.vouchers.is_empty() {
-            return Err(Undecided::Refuse(rejection));
-        }
-        Err(self.await_newer_keys(rejection))
-    }
-
-    /// Waits for keys that are under way, then for one refetch; after that, the token is refused, unless a provider could not
-    /// be reached: then its keys might have decided otherwise.
-    fn await_newer_keys(&self, rejection: Rejection) -> Undecided {
-        let (pending, mut retry_after) = self.missing();
-        let mut refetch = ProviderSet::default();
-        for Voucher { provider, publication } in self.vouchers {
-            if matches!(provider.availability(*publication, self.now), Availability::Ready(_)) {
-                if !self.waited.refetched.contains(provider.id()) && provider.can_refetch(self.now) {
-                    refetch.insert(provider.id());
-                }
-                let wait = provider.retry_after_failure(self.now);
-                retry_after = [retry_after, wait].into_iter().flatten().min();
-            }
-        }
-        match retry_after {
-            _ if !pending.is_empty() => Undecided::Wait(Wish::pending(pending)),
-            _ if !refetch.is_empty() => Undecided::Wait(Wish::refetch(refetch)),
-            Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
-            None => Undecided::Refuse(rejection),
-        }
-    }
-
-    /// Every key that may vouch for the token, inline keys first.
-    fn candidates(&self) -> impl Iterator<Item = Candidate<'s>> {
-        let published = self.vouchers.iter().flat_map(|Voucher { provider, publication }| {
-            let keys = match provider.availability(*publication, self.now) {
-                Availability::Ready(set) => set.keys(),
-                Availability::Pending | Availability::Down { .. } => &[],
-            };
-            keys.iter().map(|key| (*publication, key))
-        });
-        self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
-    }
-
-    fn try_all(&self, mut candidates: Vec<Candidate<'s>>) -> Tried<'u> {
-        candidates.retain(|(_, key)| key.serves(self.algorithm));
-        // Tenants share keys: those that may sign for this one go first, or the limit would be spent on the others'. Told once
-        // for each key, whose number a stranger's token does not limit.
-        candidates.sort_by_cached_key(|(publication, key)| self.check_key_issuer(*publication, key).is_err());
-        let mut outcome = Tried::Nothing;
-        let mut of_another_issuer = None;
-        let mut from_network = 0_usize;
-        for (publication, key) in candidates {
-            if publication.is_some() {
-                if from_network == MAX_NETWORK_VERIFICATIONS {
-                    continue;
-                }
-                from_network = from_network.saturating_add(1);
-            }
-            outcome = Tried::Failed;
-            let Some(verified) = self.token.verify(self.verifier, self.algorithm, &key.key) else {
-                continue;
-            };
-            match self.check_key_issuer(publication, key) {
-                Ok(()) => return Tried::Verified(Ok(verified)),
-                // The same key may be published again for the token's issuer.
-                Err(refused) => of_another_issuer = Some(refused),
-            }
-        }
-        of_another_issuer.map_or(outcome, |refused| Tried::Verified(Err(refused)))
-    }
-
-    /// Entra says of each key whose tokens it signs: the token's issuer, or, since v1 tokens are signed with the same keys,
-    /// the issuer of the configuration that the key came with (IDX40005).
-    fn check_key_issuer(&self, publication: Option<&Publication>, key: &Jwk) -> Result<(), Undecided> {
-        let tenant = self.token.claimed_tenant();
-        let is_its_own = key.issuer.as_ref().is_none_or(|signer| {
-            self.token.claimed_issuer().is_some_and(|iss| signer.names(iss, tenant))
-                || publication.is_some_and(|publication| signer.equals(&publication.issuer, tenant))
-        });
-        if is_its_own {
-            return Ok(());
-        }
-        Err(Undecided::Refuse(Rejection::IssuerNotAllowed(IssuerFault::OtherKeyIssuer)))
-    }
-}
-
-/// What came of trying keys.
-enum Tried<'u> {
-    /// A key verified the signature; whether it may is the verdict.
-    Verified(Result<VerifiedToken<'u>, Undecided>),
-    /// No key did.
-    Failed,
-    /// There was no key of the right kind.
-    Nothing,
 }
 
 #[cfg(test)]

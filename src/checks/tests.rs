@@ -1,22 +1,32 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::{algorithm::AlgorithmSet, extract::TokenSource, policy::Refusal};
+use crate::{algorithm::AlgorithmSet, extract::TokenSource, forward::Forward, policy::Refusal};
 
 const NOW: i64 = 1_700_000_000;
 
 fn policy() -> Policy {
     Policy {
+        name: "policy".into(),
         source: TokenSource::Authorization { require_scheme: None },
+        max_token_bytes: 65_536,
         algorithms: AlgorithmSet::asymmetric(),
+        unsigned: None,
+        token_types: None,
         inline_keys: Vec::new(),
+        decryption_keys: Vec::new(),
         providers: Vec::new(),
         issuers: None,
+        issuer_keys: BTreeMap::new(),
+        entra: None,
         audiences: None,
         require_expiration: true,
         clock_skew: Duration::ZERO,
         required_claims: Vec::new(),
-        refusal: Refusal { status: 401, message: None },
+        refusal: Refusal::default(),
+        forward: Forward::default(),
+        output_variable: None,
+        report_only: false,
     }
 }
 
@@ -69,27 +79,64 @@ fn fractions_of_a_second_count() {
     assert!(check_lifetime(&policy(), &claims(&format!(r#"{{"exp":{NOW}.5}}"#)), now).is_err());
 }
 
+fn audiences(strict: bool, texts: &[&str]) -> Audiences {
+    let allowed = texts.iter().map(|text| Audience::Literal((*text).into())).collect();
+    Audiences { allowed, strict }
+}
+
+/// What comes of `aud` in a request to `host`.
+fn audience(policy: &Policy, aud: &str, host: &str) -> Result<(), Rejection> {
+    let headers = [(b":authority".to_vec(), host.as_bytes().to_vec())];
+    check_audience(policy, &claims(&format!(r#"{{"aud":{aud}}}"#)), RequestHead::new(&headers))
+}
+
 #[test]
 fn one_audience_of_many_matches_a_trailing_slash_aside() {
     let unchecked = policy();
-    assert_eq!(check_audience(&unchecked, &claims("{}")), Ok(()), "not configured");
-    let policy = Policy { audiences: Some(vec!["api://a".into(), "https://b/".into()]), ..unchecked };
-    for (aud, allowed) in [
-        (r#""api://a""#, true),
-        (r#""api://a/""#, true),
-        (r#""https://b""#, true),
-        (r#""https://b/""#, true),
-        (r#"["x","api://a"]"#, true),
-        (r#""api://a//""#, false),
-        (r#""API://a""#, false),
-        (r#""a""#, false),
-        (r#""""#, false),
-        ("[]", false),
+    let no_head = RequestHead::new(&[]);
+    assert_eq!(check_audience(&unchecked, &claims("{}"), no_head), Ok(()), "not configured");
+    let loose = Policy { audiences: Some(audiences(false, &["api://a", "https://b/"])), ..policy() };
+    let strict = Policy { audiences: Some(audiences(true, &["api://a", "https://b/"])), ..policy() };
+    for (aud, by_loose, by_strict) in [
+        (r#""api://a""#, true, true),
+        (r#""api://a/""#, true, false),
+        (r#""https://b""#, true, false),
+        (r#""https://b/""#, true, true),
+        (r#"["x","api://a"]"#, true, true),
+        (r#""api://a//""#, false, false),
+        (r#""API://a""#, false, false),
+        (r#""a""#, false, false),
+        (r#""""#, false, false),
+        ("[]", false, false),
     ] {
-        let expected = if allowed { Ok(()) } else { Err(Rejection::AudienceNotAllowed) };
-        assert_eq!(check_audience(&policy, &claims(&format!(r#"{{"aud":{aud}}}"#))), expected, "{aud}");
+        for (policy, allowed) in [(&loose, by_loose), (&strict, by_strict)] {
+            let expected = if allowed { Ok(()) } else { Err(Rejection::AudienceNotAllowed) };
+            assert_eq!(audience(policy, aud, "api.example"), expected, "{aud}");
+        }
     }
-    assert_eq!(check_audience(&policy, &claims("{}")), Err(Rejection::AudienceNotAllowed));
+    assert_eq!(check_audience(&loose, &claims("{}"), no_head), Err(Rejection::AudienceNotAllowed));
+}
+
+#[test]
+fn an_audience_may_be_the_host_of_the_request() {
+    let host =
+        |before: &str, after: &str| Audience::RequestHost { before: before.into(), after: after.into() };
+    let allowed = vec![Audience::Literal("api://a".into()), host("", ""), host("https://", "/v1")];
+    let policy = Policy { audiences: Some(Audiences { allowed, strict: false }), ..policy() };
+    for (aud, host, expected) in [
+        (r#""api.example""#, "api.example", true),
+        (r#""api.example""#, "API.Example.:8443", true),
+        (r#""https://api.example/v1""#, "api.example", true),
+        (r#""api://a""#, "other.example", true),
+        (r#""api.example""#, "other.example", false),
+        (r#""https://api.example""#, "api.example", false),
+        (r#""""#, "", false),
+        (r#""/""#, "", false),
+    ] {
+        assert_eq!(audience(&policy, aud, host).is_ok(), expected, "{aud} {host}");
+    }
+    let no_host = check_audience(&policy, &claims(r#"{"aud":""}"#), RequestHead::new(&[]));
+    assert_eq!(no_host, Err(Rejection::AudienceNotAllowed));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

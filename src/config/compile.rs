@@ -1,28 +1,45 @@
 //! From what is written to what is applied: what only the whole configuration can tell is found here.
 
-use std::time::Duration;
+mod providers;
+mod rules;
+mod warnings;
 
-use super::{
-    ConfigError, Configuration,
-    wire::{OpenIdConfig, ValidateJwt, Written},
-};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use super::{ConfigError, Configuration, options::IssuerKeys, policy::WrittenPolicy, wire::Written};
 use crate::{
     algorithm::{Algorithm, AlgorithmSet},
-    clusters::Clusters,
-    issuer,
-    keys::{Limits, MAX_PROVIDERS, Origin, ProviderId, ProviderSettings},
-    policy::{Policy, PolicyProvider},
+    forward::Strip,
+    keys::ProviderSet,
+    policy::{Audiences, Policy, Refusal},
     signature::VerifyingKey,
-    url::Scheme,
+    token::UnsignedPermission,
 };
+use providers::Providers;
 
-pub(super) fn compile(written: Written) -> Result<Configuration, ConfigError> {
-    let warnings = warnings(&written.validate_jwt);
-    let providers = compile_providers(&written)?;
-    let policy = compile_policy(written.validate_jwt)?;
+/// The most members of `policies`.
+pub(super) const MAX_POLICIES: usize = 256;
+
+pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError> {
+    if let Some(beyond) = written.policies.get(MAX_POLICIES) {
+        let problem = format!("is one too many; at most {MAX_POLICIES} policies are allowed");
+        return Err(ConfigError::new(beyond.path.clone(), problem));
+    }
+    let warnings = warnings::of(&written.policies);
+    let policies = std::mem::take(&mut written.policies);
+    let mut providers = Providers::new(&written);
+    let policies = policies
+        .into_iter()
+        .map(|policy| compile_policy(policy, &mut providers))
+        .collect::<Result<Vec<_>, _>>()?;
+    let providers = providers.finish();
+    let strip = Strip::new(policies.iter().flat_map(|policy| policy.forward.header_names()));
+    let policies: Vec<_> = policies.into_iter().map(Rc::new).collect();
+    let rulebook = rules::compile(&mut written, &policies)?;
     let fetch = written.fetch;
     Ok(Configuration {
-        policy,
+        rulebook,
+        strip,
         providers,
         timeout: fetch.schedule.timeout,
         max_response_bytes: size(fetch.max_response_bytes),
@@ -31,122 +48,99 @@ pub(super) fn compile(written: Written) -> Result<Configuration, ConfigError> {
     })
 }
 
-fn compile_policy(wire: ValidateJwt) -> Result<Policy, ConfigError> {
-    if wire.openid_config.is_empty() && wire.inline_keys.is_empty() {
-        let problem =
-            "has no keys, so that no token could pass; add `openid-config` or `issuer-signing-keys`";
+fn compile_policy(wire: WrittenPolicy, providers: &mut Providers<'_>) -> Result<Policy, ConfigError> {
+    let options = &wire.options;
+    if wire.openid_config.is_empty()
+        && wire.inline_keys.is_empty()
+        && options.jwks.is_empty()
+        && wire.require_signed
+    {
+        let problem = "has no keys, so that no token could pass; add `openid-config`, `issuer-signing-keys` or `options.jwks`";
         return Err(ConfigError::new(wire.path, problem));
     }
-    let has_secret = wire.inline_keys.iter().any(|key| matches!(key.key, VerifyingKey::Symmetric(_)));
-    let mut algorithms = AlgorithmSet::asymmetric();
-    if has_secret {
-        for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
-            algorithms.insert(algorithm);
-        }
-    }
-    let providers = wire.openid_config.into_iter().enumerate();
+    let algorithms = algorithms(&wire)?;
+    let own = providers.add(&wire)?;
+    let issuer_keys = issuer_keys(&options.issuer_keys, &own)?;
+    let options = wire.options;
     Ok(Policy {
+        name: wire.name,
         source: wire.source,
+        max_token_bytes: size(options.max_token_bytes),
         algorithms,
+        unsigned: (!wire.require_signed).then(UnsignedPermission::by_configuration),
+        token_types: options.token_types,
         inline_keys: wire.inline_keys,
-        providers: providers
-            .filter_map(|(index, config)| {
-                Some(PolicyProvider { id: ProviderId::new(index)?, url: config.url })
-            })
-            .collect(),
+        decryption_keys: wire.decryption_keys,
+        providers: own,
         issuers: wire.issuers,
-        audiences: wire.audiences,
+        issuer_keys,
+        entra: wire.entra,
+        audiences: wire.audiences.map(|allowed| Audiences { allowed, strict: options.strict_audience }),
         require_expiration: wire.require_expiration,
         clock_skew: Duration::from_secs(wire.clock_skew.into()),
         required_claims: wire.required_claims,
-        refusal: wire.refusal,
+        refusal: Refusal {
+            status: wire.status,
+            insufficient_status: options.insufficient_status,
+            unavailable_status: options.unavailable_status,
+            message: wire.message,
+            defaults: wire.defaults,
+            challenge: options.challenge,
+        },
+        forward: options.forward,
+        output_variable: wire.output_variable.map(|(_, name)| name),
+        report_only: options.report_only,
     })
 }
 
-fn compile_providers(written: &Written) -> Result<Vec<ProviderSettings>, ConfigError> {
-    let configs = &written.validate_jwt.openid_config;
-    if let Some(beyond) = configs.get(MAX_PROVIDERS) {
-        return Err(ConfigError::new(
-            beyond.path.clone(),
-            format!("is one too many; at most {MAX_PROVIDERS} are allowed"),
-        ));
+/// What the policy says, or its defaults: RS256 for Entra's tokens, else all with public keys, and HMAC with a secret for it.
+fn algorithms(wire: &WrittenPolicy) -> Result<AlgorithmSet, ConfigError> {
+    const HMAC: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+    let serves = |algorithm| wire.inline_keys.iter().any(|key| key.serves(algorithm));
+    if let Some(named) = wire.options.algorithms {
+        return match HMAC.into_iter().find(|algorithm| named.contains(*algorithm) && !serves(*algorithm)) {
+            Some(without) => Err(ConfigError::new(
+                format!("{}.algorithms", wire.options.path),
+                format!(
+                    "has {without}, and `issuer-signing-keys` has no secret for it; add one of at least {} bytes, or take \
+                     {without} out",
+                    without.hash().bytes()
+                ),
+            )),
+            None => Ok(named),
+        };
     }
-    let clusters = Clusters::new(written.clusters.clone(), written.default_cluster.clone());
-    configs
+    if wire.entra.is_some() {
+        return Ok([Algorithm::Rs256].into_iter().collect());
+    }
+    let has_secret = wire.inline_keys.iter().any(|key| matches!(key.key, VerifyingKey::Symmetric(_)));
+    let mut algorithms = AlgorithmSet::asymmetric();
+    for algorithm in HMAC.into_iter().filter(|_| has_secret) {
+        algorithms.insert(algorithm);
+    }
+    Ok(algorithms)
+}
+
+fn issuer_keys(
+    written: &[IssuerKeys],
+    own: &[crate::policy::PolicyProvider],
+) -> Result<BTreeMap<String, ProviderSet>, ConfigError> {
+    written
         .iter()
-        .enumerate()
-        .map(|(index, config)| {
-            if configs.iter().take(index).any(|earlier| earlier.url == config.url) {
-                return Err(ConfigError::new(config.path.clone(), "is there twice; remove one"));
-            }
-            compile_provider(config, configs, &clusters, written)
+        .map(|IssuerKeys { issuer, urls }| {
+            let providers = urls
+                .iter()
+                .map(|(path, url)| {
+                    own.iter().find(|provider| provider.url == *url).map(|provider| provider.id).ok_or_else(
+                        || ConfigError::new(path.clone(), "is not one of the policy's `openid-config`"),
+                    )
+                })
+                .collect::<Result<_, _>>()?;
+            Ok((issuer.clone(), providers))
         })
         .collect()
 }
 
-fn compile_provider(
-    config: &OpenIdConfig,
-    all: &[OpenIdConfig],
-    clusters: &Clusters,
-    written: &Written,
-) -> Result<ProviderSettings, ConfigError> {
-    let (url, fetch) = (&config.url, &written.fetch);
-    let error = |problem| ConfigError::new(config.path.clone(), problem);
-    if url.scheme() == Scheme::Http && !fetch.allow_http {
-        return Err(error(
-            "is not https; use https, or set `fetch.allow-http` to true where keys may be forged".to_owned(),
-        ));
-    }
-    let cluster = clusters.for_configured(url).ok_or_else(|| {
-        error(format!(
-            "no cluster for host `{host}`; add `\"clusters\": {{ \"{host}\": \"<the proxy's cluster for it>\" }}` or \
-             `default-cluster`",
-            host = url.host()
-        ))
-    })?;
-    let foreign_hosts = all
-        .iter()
-        .map(|other| other.url.host())
-        .filter(|host| !issuer::is_same_authority(host, url.host()))
-        .map(str::to_owned)
-        .collect();
-    Ok(ProviderSettings {
-        url: url.clone(),
-        origin: Origin::Discovery,
-        cluster,
-        clusters: clusters.clone(),
-        schedule: fetch.schedule,
-        limits: Limits {
-            max_response_bytes: size(fetch.max_response_bytes),
-            allow_http: fetch.allow_http,
-            foreign_hosts,
-        },
-    })
-}
-
 fn size(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-fn warnings(wire: &ValidateJwt) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if wire.has_idle_scheme {
-        warnings.push(format!(
-            "{}.require-scheme has no effect: the token is not in `Authorization`, where alone a scheme stands",
-            wire.path
-        ));
-    }
-    if wire.audiences.is_none() && wire.required_claims.is_empty() {
-        warnings.push(format!(
-            "{} has neither `audiences` nor `required-claims`: a token for any other API of the issuer passes",
-            wire.path
-        ));
-    }
-    if wire.openid_config.is_empty() && wire.issuers.is_none() {
-        warnings.push(format!(
-            "{} has neither `openid-config` nor `issuers`: the issuer is not checked",
-            wire.path
-        ));
-    }
-    warnings
 }

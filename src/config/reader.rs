@@ -74,9 +74,15 @@ impl<'j> Node<'j> {
     /// The name of a policy or a variable.
     pub(super) fn name(&self) -> Result<&'j str, ConfigError> {
         let name = self.text()?;
+        self.check_name(name)?;
+        Ok(name)
+    }
+
+    /// Fails when `name` is no name of a policy or a variable.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), ConfigError> {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if is_plain && name.len() <= 63 {
-            return Ok(name);
+        if is_plain && (1..=63).contains(&name.len()) {
+            return Ok(());
         }
         Err(self.error("is not a name; expected 1 to 63 letters, digits, `-` and `_`"))
     }
@@ -150,22 +156,20 @@ impl<'j> Node<'j> {
         self.list(r#"[ "…" ]"#)?.iter().map(Self::literal).collect()
     }
 
-    /// The members of an object: `built` ones, and those that belong to the language but are not built, each with what to do
-    /// instead; they are refused when they are there.
+    /// The members of an object, none but `known` ones; `refused` are words that belong to the language but cannot stand here,
+    /// each with what is to be said of it.
     pub(super) fn members(
         &self,
-        built: &[&str],
-        not_built: &[(&str, &str)],
+        known: &[&str],
+        refused: &[(&str, &str)],
     ) -> Result<Members<'j>, ConfigError> {
-        let quoted: Vec<_> = built.iter().map(|name| format!("`{name}`")).collect();
+        let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
         let names = quoted.join(", ");
         let members = self.object(&names)?;
-        if let Some(name) = members.keys().find(|name| !built.contains(&name.as_str())) {
-            let remedy = not_built.iter().find(|(known, _)| known == name).map(|(_, remedy)| remedy);
-            let problem = remedy.map_or_else(
-                || format!("unknown member; expected one of {names}"),
-                |remedy| format!("is not supported by version {}; {remedy}", env!("CARGO_PKG_VERSION")),
-            );
+        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
+            let why = refused.iter().find(|(refused, _)| refused == name).map(|(_, why)| *why);
+            let problem =
+                why.map_or_else(|| format!("unknown member; expected one of {names}"), str::to_owned);
             return Err(ConfigError::new(joined(&self.path, name), problem));
         }
         Ok(Members { path: self.path.clone(), members })
@@ -191,6 +195,11 @@ impl<'j> Node<'j> {
 }
 
 impl<'j> Members<'j> {
+    /// An error about the object itself.
+    pub(super) fn error(&self, problem: impl Into<String>) -> ConfigError {
+        ConfigError::new(self.path.clone(), problem)
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<Node<'j>> {
         self.members.get(name).map(|value| Node { path: joined(&self.path, name), value })
     }

@@ -4,11 +4,13 @@ use super::*;
 use crate::{
     algorithm::Algorithm,
     extract::TokenSource,
-    policy::{ClaimRule, Refusal, RequiredClaim},
+    policy::{Audience, Audiences, ClaimRule, Refusal, RequiredClaim},
 };
 
 fn parse(text: &str) -> Result<Configuration, String> {
-    Configuration::parse(text.as_bytes()).map_err(|error| error.to_string())
+    let environment =
+        |name: &str| (name == "SECRET").then(|| "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned());
+    Configuration::parse(text.as_bytes(), &environment).map_err(|error| error.to_string())
 }
 
 /// The smallest good policy with `members` added.
@@ -62,12 +64,18 @@ fn every_word_of_a_policy_is_read() {
     }"#,
     )
     .unwrap();
-    let policy = &configuration.policy;
+    let policy = configuration.rulebook.only();
     assert_eq!(policy.source, TokenSource::Authorization { require_scheme: Some("Bearer".into()) });
-    assert_eq!(policy.refusal, Refusal { status: 403, message: Some("No.".into()) });
+    assert_eq!(policy.refusal, Refusal { status: 403, message: Some("No.".into()), ..Refusal::default() });
     assert!(!policy.require_expiration);
     assert_eq!(policy.clock_skew, Duration::from_mins(1));
-    assert_eq!(policy.audiences.as_deref(), Some(&["one".to_owned(), "two".to_owned()][..]));
+    assert_eq!(
+        policy.audiences,
+        Some(Audiences {
+            allowed: ["one", "two"].map(|text| Audience::Literal(text.into())).into(),
+            strict: false
+        })
+    );
     assert_eq!(policy.issuers.as_deref(), Some(&["contoso.com".to_owned()][..]));
     let claim = |name: &str, rule, separator: Option<&str>| RequiredClaim {
         name: name.into(),
@@ -99,9 +107,9 @@ fn every_word_of_a_policy_is_read() {
 #[test]
 fn defaults_are_apims_and_the_designs() {
     let configuration = parse(&with("")).unwrap();
-    let policy = &configuration.policy;
+    let policy = configuration.rulebook.only();
     assert_eq!(policy.source, TokenSource::Authorization { require_scheme: None });
-    assert_eq!(policy.refusal, Refusal { status: 401, message: None });
+    assert_eq!(policy.refusal, Refusal::default());
     assert!(policy.require_expiration);
     assert_eq!(policy.clock_skew, Duration::ZERO);
     assert!(policy.audiences.is_none() && policy.issuers.is_none() && policy.required_claims.is_empty());
@@ -119,68 +127,46 @@ fn defaults_are_apims_and_the_designs() {
 fn sources_other_than_authorization() {
     let header = r#"{"validate-jwt":{"header-name":"X-Token","require-scheme":"Bearer","issuer-signing-keys":[{"value":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]}}"#;
     let configuration = parse(header).unwrap();
-    assert_eq!(configuration.policy.source, TokenSource::Header { name: "x-token".into() });
+    assert_eq!(configuration.rulebook.only().source, TokenSource::Header { name: "x-token".into() });
     assert_eq!(configuration.warnings.len(), 3, "{:?}", configuration.warnings);
     let cookie = header.replace(r#""header-name":"X-Token""#, r#""token-value":{"cookie":"X-Token"}"#);
-    assert_eq!(parse(&cookie).unwrap().policy.source, TokenSource::Cookie { name: "X-Token".into() });
+    assert_eq!(
+        parse(&cookie).unwrap().rulebook.only().source,
+        TokenSource::Cookie { name: "X-Token".into() }
+    );
     let query = header.replace("header-name", "query-parameter-name");
-    assert_eq!(parse(&query).unwrap().policy.source, TokenSource::Query { name: "X-Token".into() });
+    assert_eq!(parse(&query).unwrap().rulebook.only().source, TokenSource::Query { name: "X-Token".into() });
 }
 
 #[test]
 fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
     let policy = "validate-jwt";
-    let not_built = "is not supported by version 0.1.0; remove it, it would not be applied";
-    let not_yet = |remedy: &str| format!("is not supported by version 0.1.0; {remedy}");
-    let by_route = not_yet("use one filter for each policy and let the proxy's routes choose");
     let empty_list = "is an empty list; name at least one, or leave the member out";
     let cases = [
         (String::new(), "configuration: is empty; expected a JSON object with `validate-jwt`".to_owned()),
         ("{".into(), "configuration: not JSON at line 1 column 1; expected JSON in a StringValue, or a Struct".into()),
-        ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `clusters`, `default-cluster`, `fetch`".into()),
-        ("{}".into(), "validate-jwt: is missing; it is required".into()),
+        ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `certificates`, `allow-cors-preflight`".into()),
+        ("{}".into(), "configuration: has no policy; add `validate-jwt` or `validate-azure-ad-token`".into()),
         (
             r#"{"validate-jwt":{},"validate-jwt":{}}"#.into(),
             "validate-jwt: is there twice; remove one".into(),
         ),
         (
             beside(r#","validate-jvt":{}"#),
-            "validate-jvt: unknown member; expected one of `validate-jwt`, `clusters`, `default-cluster`, `fetch`".into(),
+            "validate-jvt: unknown member; expected one of `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `certificates`, `allow-cors-preflight`".into(),
         ),
         (
             with(r#","required-claims":[{"name":"a","name":"b"}]"#),
             format!("{policy}.required-claims[0].name: is there twice; remove one"),
         ),
-        (beside(r#","options":{}"#), format!("options: {not_built}")),
-        (beside(r#","policies":{"a":{}}"#), format!("policies: {by_route}")),
-        (beside(r#","rules":[1]"#), format!("rules: {by_route}")),
-        (beside(r#","token-cache":{}"#), format!("token-cache: {not_built}")),
-        (beside(r#","certificates":{}"#), format!("certificates: {}", not_yet("use `issuer-signing-keys` with `n` and `e`, or `jwk`"))),
-        (beside(r#","allow-cors-preflight":true"#), format!("allow-cors-preflight: {not_built}")),
         (
-            r#"{"validate-azure-ad-token":{"tenant-id":"x"}}"#.into(),
-            format!(
-                "validate-azure-ad-token: {}",
-                not_yet(
-                    "write the policy as `validate-jwt`, with the tenant's `openid-config`, `audiences`, and the client \
-                     application in `required-claims` (`azp`, in v1 tokens `appid`)"
-                )
-            ),
+            beside(r#","token-cache":{}"#),
+            "token-cache: is for a later version: this one keeps no tokens, so that there is nothing to bound; remove it"
+                .into(),
         ),
         (
             with(r#","token-value":{"cookie":"t"}"#),
             format!("{policy}: has both `header-name` and `token-value`; name one place for the token"),
-        ),
-        (with(r#","decryption-keys":[{"value":"x"}]"#), format!("{policy}.decryption-keys: {}", not_yet("encrypted tokens are refused"))),
-        (
-            with(r#","output-token-variable-name":"jwt""#),
-            format!("{policy}.output-token-variable-name: {not_built}"),
-        ),
-        (
-            with(r#","require-signed-tokens":false"#),
-            format!(
-                "{policy}.require-signed-tokens: false is not supported by this version; remove it, unsigned tokens are refused"
-            ),
         ),
         (with(r#","audiences":[]"#), format!("{policy}.audiences: {empty_list}")),
         (with(r#","issuers":[]"#), format!("{policy}.issuers: {empty_list}")),
@@ -202,8 +188,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
             format!("{policy}.audiences[0]: has an unresolved `{{{{`; fill the template in before the filter gets it"),
         ),
         (
-            with(r#","audiences":["{request-host}"]"#),
-            format!("{policy}.audiences[0]: `{{request-host}}` is not supported by this version; name the audience"),
+            with(r#","audiences":["{request-host}{request-host}"]"#),
+            format!("{policy}.audiences[0]: has a placeholder other than one `{{request-host}}`"),
         ),
         (with(r#","audiences":"a""#), format!("{policy}.audiences: is a string; expected a list such as `[ \"api://…\" ]`")),
         (
@@ -242,8 +228,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
             format!(
                 "{policy}.openIdConfig: unknown member; expected one of `header-name`, `query-parameter-name`, \
                  `token-value`, `require-scheme`, `failed-validation-httpcode`, `failed-validation-error-message`, \
-                 `require-expiration-time`, `require-signed-tokens`, `clock-skew`, `openid-config`, \
-                 `issuer-signing-keys`, `audiences`, `issuers`, `required-claims`"
+                 `require-expiration-time`, `require-signed-tokens`, `clock-skew`, `output-token-variable-name`, \
+                 `openid-config`, `issuer-signing-keys`, `decryption-keys`, `audiences`, `issuers`, `required-claims`"
             ),
         ),
         (
@@ -276,7 +262,8 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ),
         (
             r#"{"validate-jwt":{"header-name":"a"}}"#.into(),
-            format!("{policy}: has no keys, so that no token could pass; add `openid-config` or `issuer-signing-keys`"),
+            format!("{policy}: has no keys, so that no token could pass; add `openid-config`, `issuer-signing-keys` or \
+                 `options.jwks`"),
         ),
         (
             with(r#","failed-validation-httpcode":200"#),
@@ -400,7 +387,8 @@ fn urls_that_cannot_be_fetched_are_refused() {
 #[test]
 fn keys_are_checked_and_never_quoted() {
     let place = "validate-jwt.issuer-signing-keys[0]";
-    let certificate = "is a certificate or a public key, not a secret; expected the Base64 of an HMAC secret";
+    let certificate =
+        "is a certificate or a public key, not a secret; use `certificate-id`, `n` with `e`, or `jwk`";
     let spki = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEXH8UTNG72bfocs3-257rn0s2ldbqkLJK2KRiMohYjlrQ";
     let der = [&[0x30, 0x82, 1, 0][..], &[7; 256]].concat();
     let der = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
@@ -416,11 +404,17 @@ fn keys_are_checked_and_never_quoted() {
         (&format!(r#"{{"value":"{spki}"}}"#), format!("{place}.value: {certificate}")),
         (
             r#"{"id":"a"}"#,
-            format!("{place}: expected one of `value` (Base64 secret), `n` with `e` (RSA) and `jwk`"),
+            format!(
+                "{place}: expected one of `value` or `value-from-env` (Base64 secret), `n` with `e` (RSA), `jwk` and \
+                 `certificate-id`"
+            ),
         ),
         (
             r#"{"value":"x","n":"y"}"#,
-            format!("{place}: expected one of `value` (Base64 secret), `n` with `e` (RSA) and `jwk`"),
+            format!(
+                "{place}: expected one of `value` or `value-from-env` (Base64 secret), `n` with `e` (RSA), `jwk` and \
+                 `certificate-id`"
+            ),
         ),
         (r#"{"n":"AQAB"}"#, format!("{place}.e: is missing; it is required")),
         (r#"{"e":"AQAB"}"#, format!("{place}.n: is missing; it is required")),
@@ -448,17 +442,23 @@ fn keys_are_checked_and_never_quoted() {
         ),
         (
             r#"{"value-from-env":"KEY"}"#,
-            format!("{place}.value-from-env: is not supported by version 0.1.0; put the secret in `value`"),
+            format!(
+                "{place}.value-from-env: names an environment variable that is not set, or empty, in the filter's VM; pass \
+                 it on by `vm_config.environment_variables` (Istio: `vmConfig.env`)"
+            ),
         ),
         (
             r#"{"certificate-id":"c"}"#,
-            format!("{place}.certificate-id: is not supported by version 0.1.0; use `n` and `e`, or `jwk`"),
+            format!(
+                "{place}.certificate-id: is not a member of `certificates`; add it there, at the top level, as `{{ \
+                 \"certificate\": \"-----BEGIN CERTIFICATE-----…\" }}`"
+            ),
         ),
     ] {
         assert_eq!(parse(&with_key(key)).unwrap_err(), expected, "{key}");
     }
     let secret = r#"{"value":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}"#;
-    for value in [secret, &secret.replace("ZWY\"", "ZWY=\"")] {
+    for value in [r#"{"value-from-env":"SECRET"}"#, secret, &secret.replace("ZWY\"", "ZWY=\"")] {
         assert!(parse(&with_key(value)).is_ok(), "{value}");
     }
     let random = base64::Engine::encode(

@@ -11,6 +11,7 @@ use proxy_wasm::{
 };
 
 use crate::{
+    edit::Edit,
     keys::{Fetch, FetchFault, Response},
     pairs::{self, Pairs},
     reply::{GrpcStatus, Reply},
@@ -121,6 +122,22 @@ unsafe extern "C" {
         value_size: usize,
         check: u32,
     ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_define_metric(kind: MetricKind, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -135,6 +152,8 @@ pub(super) enum MetricKind {
     Counter = 0,
     /// Goes up and down.
     Gauge = 1,
+    /// Collects values.
+    Histogram = 2,
 }
 
 /// Every header of the request, duplicates included; the SDK's form panics on a name that is not UTF-8.
@@ -190,12 +209,70 @@ pub(super) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
 
 /// The name that the proxy's configuration gives this plugin.
 pub(super) fn plugin_name() -> Option<String> {
-    const PATH: &str = "plugin_name";
+    let name = property(&["plugin_name".to_owned()])?;
+    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+}
+
+/// A property of the request, or of the proxy; `None` when there is none of this path.
+pub(super) fn property(path: &[String]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
     let (mut data, mut size) = (ptr::null_mut(), 0);
     #[expect(unsafe_code, reason = "a slice and two out-pointers that live through the call")]
-    let status = unsafe { proxy_get_property(PATH.as_ptr(), PATH.len(), &raw mut data, &raw mut size) };
-    let name = take(data, size);
-    if status == OK { String::from_utf8(name).ok().filter(|name| !name.is_empty()) } else { None }
+    let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    let value = take(data, size);
+    (status == OK).then_some(value)
+}
+
+/// Sets the request's filter state `wasm.<name>`, which access logs and later filters can read.
+pub(super) fn set_variable(name: &str, value: &[u8]) {
+    #[expect(unsafe_code, reason = "slices that live through the call")]
+    let status = unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    if status != OK {
+        log::error!("the proxy does not set the variable `{name}` (status {status})");
+    }
+}
+
+/// Changes the request's head; false when the proxy refuses.
+pub(super) fn edit(edit: &Edit) -> bool {
+    match edit {
+        Edit::Remove(name) => remove_header(name.as_bytes()),
+        // A pseudo-header is there once, and cannot be away.
+        Edit::Set(name, value) if name.starts_with(':') => {
+            #[expect(unsafe_code, reason = "slices that live through the call")]
+            let status = unsafe {
+                proxy_replace_header_map_value(
+                    HTTP_REQUEST_HEADERS,
+                    name.as_ptr(),
+                    name.len(),
+                    value.as_ptr(),
+                    value.len(),
+                )
+            };
+            status == OK
+        }
+        // "Replace" leaves what becomes of further copies to the proxy.
+        Edit::Set(name, value) => {
+            let is_gone = remove_header(name.as_bytes());
+            #[expect(unsafe_code, reason = "slices that live through the call")]
+            let status = unsafe {
+                proxy_add_header_map_value(
+                    HTTP_REQUEST_HEADERS,
+                    name.as_ptr(),
+                    name.len(),
+                    value.as_ptr(),
+                    value.len(),
+                )
+            };
+            is_gone && status == OK
+        }
+    }
+}
+
+/// Takes every copy of a header out of the request; false when the proxy refuses.
+pub(super) fn remove_header(name: &[u8]) -> bool {
+    #[expect(unsafe_code, reason = "a slice that lives through the call")]
+    let status = unsafe { proxy_remove_header_map_value(HTTP_REQUEST_HEADERS, name.as_ptr(), name.len()) };
+    status == OK
 }
 
 /// Defines a metric; `None` when the proxy refuses.
@@ -206,13 +283,19 @@ pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
     (status == OK).then_some(id)
 }
 
+/// A variable of the VM's environment (`vm_config.environment_variables`).
+#[expect(clippy::disallowed_methods, reason = "here it comes in, for the core to take as an argument")]
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Adds one to a counter.
 pub(super) fn increment_metric(id: u32) {
     #[expect(unsafe_code, reason = "plain numbers")]
     let _refused = unsafe { proxy_increment_metric(id, 1) };
 }
 
-/// Sets a gauge.
+/// Sets a gauge, or adds a value to a histogram.
 pub(super) fn record_metric(id: u32, value: u64) {
     #[expect(unsafe_code, reason = "plain numbers")]
     let _refused = unsafe { proxy_record_metric(id, value) };

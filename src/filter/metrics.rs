@@ -9,8 +9,32 @@ use crate::{
     time::Timestamp,
 };
 
-/// The name under which the single policy of a configuration is counted.
-const POLICY: &str = "validate-jwt";
+/// The name under which requests are counted that no policy decided about.
+const NO_POLICY: &str = "none";
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome {
+    /// Its token is good.
+    Allowed,
+    /// It passed without a token.
+    Anonymous,
+    /// It passed because its policy only reports.
+    ReportOnly,
+    /// It was refused.
+    Refused(Reason),
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "Allowed",
+            Self::Anonymous => "Anonymous",
+            Self::ReportOnly => "ReportOnly",
+            Self::Refused(reason) => reason.name(),
+        }
+    }
+}
 
 /// The metrics of one plugin.
 #[derive(Debug)]
@@ -19,8 +43,8 @@ pub(super) struct Metrics {
     prefix: String,
     /// The proxy's numbers for what was defined; nothing for what it refused.
     defined: RefCell<BTreeMap<String, Option<u32>>>,
-    /// The same for decisions, which every request counts.
-    outcomes: RefCell<BTreeMap<&'static str, Option<u32>>>,
+    /// The same for decisions, which every request counts, by policy and outcome.
+    outcomes: RefCell<BTreeMap<String, BTreeMap<&'static str, Option<u32>>>>,
 }
 
 impl Metrics {
@@ -30,24 +54,32 @@ impl Metrics {
         Self { prefix, defined: RefCell::default(), outcomes: RefCell::default() }
     }
 
-    /// Counts a decision: a refusal by its reason, or none for a request that was let through.
-    pub(super) fn count_outcome(&self, refused: Option<Reason>) {
-        let outcome = refused.map_or("Allowed", Reason::name);
-        let id = *self.outcomes.borrow_mut().entry(outcome).or_insert_with(|| {
-            let name = format!("{}.policy.{POLICY}.outcome.{outcome}", self.prefix);
-            host::define_metric(MetricKind::Counter, &name)
+    /// Counts a decision under the name of the policy that a rule asked, if it asked one.
+    pub(super) fn count_outcome(&self, policy: Option<&str>, outcome: Outcome) {
+        let (policy, outcome) = (policy.unwrap_or(NO_POLICY), outcome.name());
+        let mut outcomes = self.outcomes.borrow_mut();
+        let known = outcomes.get(policy).and_then(|of_policy| of_policy.get(outcome).copied());
+        let id = known.unwrap_or_else(|| {
+            let name = format!("{}.policy.{}.outcome.{outcome}", self.prefix, plain(policy));
+            let id = host::define_metric(MetricKind::Counter, &name);
+            outcomes.entry(policy.to_owned()).or_default().insert(outcome, id);
+            id
         });
         if let Some(id) = id {
             host::increment_metric(id);
         }
     }
 
-    /// Counts the end of a fetch.
-    pub(super) fn count_fetch(&self, report: &Report) {
+    /// Counts the end of a fetch, and how long it took.
+    pub(super) fn record_fetch(&self, report: &Report) {
         let result = report.result.as_ref().map_or_else(FetchError::kind, |_| "Ok");
         let name = self.provider(report.provider, &format!("fetch.{result}"));
         if let Some(id) = self.define(MetricKind::Counter, name) {
             host::increment_metric(id);
+        }
+        let name = self.provider(report.provider, "fetch_milliseconds");
+        if let Some(id) = self.define(MetricKind::Histogram, name) {
+            host::record_metric(id, u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX));
         }
     }
 

@@ -14,16 +14,17 @@ use proxy_wasm::{
 };
 
 use super::{
-    Plugin, host,
+    Plugin,
+    crypto::Tools,
+    host,
+    log_lines::log_report,
     metrics::Metrics,
     stream::{self, Stream},
 };
 use crate::{
-    algorithm::Algorithm,
     config::Configuration,
-    keys::{Action, Fetch, Fetched, KeyStore, Report},
+    keys::{Action, Fetch, KeyStore},
     log_budget::LogBudget,
-    signature::Verifier,
 };
 
 /// The timer's resolution: how soon a request that needs a fetch gets one.
@@ -31,11 +32,6 @@ const SOON: Duration = Duration::from_millis(1);
 
 /// The longest time between two ticks: as much is lost when the clock is set back, and as old are the gauges.
 const LATER: Duration = Duration::from_secs(1);
-
-thread_local! {
-    /// Which backend verifies is decided once for the VM, whatever the number of plugins in it.
-    static VERIFIER: Rc<Verifier> = Rc::new(choose_verifier());
-}
 
 /// One plugin's root.
 pub(super) struct Root {
@@ -65,7 +61,7 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
-        match Configuration::parse(&host::configuration()) {
+        match Configuration::parse(&host::configuration(), &host::environment) {
             Ok(configuration) => {
                 self.configure(configuration);
                 true
@@ -106,8 +102,9 @@ impl Root {
         let providers = configuration.providers.len();
         let keys = KeyStore::new(configuration.providers, random(), configuration.max_waiting);
         self.plugin = Some(Rc::new(Plugin {
-            policy: configuration.policy,
-            verifier: VERIFIER.with(Rc::clone),
+            rulebook: configuration.rulebook,
+            strip: configuration.strip,
+            tools: Tools::get(),
             keys: RefCell::new(keys),
             timeout: configuration.timeout,
             max_response_bytes: configuration.max_response_bytes,
@@ -142,7 +139,7 @@ impl Root {
                     host::enter(self.id);
                 }
                 Action::Report(report) => {
-                    plugin.metrics.count_fetch(&report);
+                    plugin.metrics.record_fetch(&report);
                     log_report(plugin, &report);
                 }
             }
@@ -163,41 +160,7 @@ pub(super) fn summon(plugin: &Plugin) {
     }
 }
 
-fn choose_verifier() -> Verifier {
-    let verifier = Verifier::with_host(Box::new(host::verify_signature));
-    if host::is_first("validate-jwt/verifier-logged") {
-        let by_host: Vec<_> = verifier.host_algorithms().iter().map(Algorithm::name).collect();
-        let version = env!("CARGO_PKG_VERSION");
-        if by_host.is_empty() {
-            log::info!(
-                "version {version}; signatures are verified by the module: the host has no verify_signature that works"
-            );
-        } else {
-            let by_host = by_host.join(", ");
-            log::info!(
-                "version {version}; signatures are verified by the host ({by_host}) and by the module (others)"
-            );
-        }
-    }
-    verifier
-}
-
 /// A number that differs between proxies that start together.
 fn random() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-fn log_report(plugin: &Plugin, report: &Report) {
-    let keys = plugin.keys.borrow();
-    let Some(provider) = keys.provider(report.provider) else {
-        return;
-    };
-    let (url, seconds) = (provider.url(), report.next.as_secs_f32());
-    match &report.result {
-        Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {
-            log::info!("{url}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
-        }
-        Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{url}: {keys} keys"),
-        Err(error) => log::warn!("{url}: no new keys: {error}; next attempt in {seconds:.1} s"),
-    }
 }

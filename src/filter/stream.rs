@@ -7,20 +7,27 @@ use proxy_wasm::{
     types::Action,
 };
 
-use super::{Plugin, host, root};
+use super::{
+    Plugin, host,
+    log_lines::{Consequence, log_refusal},
+    metrics::Outcome,
+    root,
+};
 use crate::{
-    excerpt::Excerpt,
+    decision::{self, Decision, Passage, Refused},
+    jwe::Unwrapped,
     keys::{Full, RequestId, Waited, Wish, Woken},
+    pairs::Pairs,
     policy::Refusal,
     rejection::Rejection,
-    reply::{self, Reply},
+    reply::{self, REPORT_VARIABLE, Reply},
     request::RequestHead,
-    validate::{self, Attempt, Denial, Outcome},
+    validate::{Admission, Attempt},
 };
 
 /// How far a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
+enum Phase {
     /// Nothing was decided.
     Undecided,
     /// It waits for keys.
@@ -31,21 +38,29 @@ pub(super) enum Phase {
     Refused,
 }
 
-/// One request.
+/// What is kept of a request between its callbacks.
+#[derive(Debug)]
+pub(super) struct Request {
+    phase: Cell<Phase>,
+    unwrapped: Unwrapped,
+}
+
+/// The context of one request.
 pub(super) struct Stream {
     id: u32,
     plugin: Option<Rc<Plugin>>,
-    phase: Rc<Cell<Phase>>,
+    request: Rc<Request>,
 }
 
 impl Stream {
     pub(super) fn new(id: u32, plugin: Option<Rc<Plugin>>) -> Self {
-        Self { id, plugin, phase: Rc::new(Cell::new(Phase::Undecided)) }
+        let request = Request { phase: Cell::new(Phase::Undecided), unwrapped: Unwrapped::default() };
+        Self { id, plugin, request: Rc::new(request) }
     }
 
     fn action(&self) -> Action {
         // A proxy may hand on the body although the head is held back: then only Pause keeps it here.
-        match self.phase.get() {
+        match self.request.phase.get() {
             Phase::Allowed => Action::Continue,
             Phase::Undecided | Phase::Waiting | Phase::Refused => Action::Pause,
         }
@@ -57,9 +72,9 @@ impl Context for Stream {}
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _num_headers: usize, _end_of_stream: bool) -> Action {
         if let Some(plugin) = &self.plugin {
-            decide(plugin, self.id, &self.phase, Waited::default());
+            decide(plugin, self.id, &self.request, Waited::default());
         } else {
-            self.phase.set(Phase::Refused);
+            self.request.phase.set(Phase::Refused);
             host::send(&closed("NotConfigured"));
         }
         self.action()
@@ -76,7 +91,7 @@ impl HttpContext for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.phase.get() == Phase::Waiting
+        if self.request.phase.get() == Phase::Waiting
             && let Some(plugin) = &self.plugin
         {
             plugin.keys.borrow_mut().forget(RequestId(self.id));
@@ -88,89 +103,110 @@ impl Drop for Stream {
 /// Decides a request again that waited for keys.
 pub(super) fn wake(plugin: &Rc<Plugin>, woken: Woken) {
     let RequestId(id) = woken.request;
-    let Some(phase) = plugin.waiting.borrow_mut().remove(&id) else {
+    let Some(request) = plugin.waiting.borrow_mut().remove(&id) else {
         return;
     };
     if !host::enter(id) {
         return;
     }
-    decide(plugin, id, &phase, woken.waited);
-    if phase.get() == Phase::Allowed {
+    decide(plugin, id, &request, woken.waited);
+    if request.phase.get() == Phase::Allowed {
         host::resume();
     }
 }
 
 /// Decides a request, from the top: with a configuration, the one place from which a request is refused, made to wait, or let
 /// through.
-fn decide(plugin: &Rc<Plugin>, id: u32, phase: &Rc<Cell<Phase>>, waited: Waited) {
+fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     let Some(headers) = host::request_headers() else {
-        phase.set(Phase::Refused);
-        host::send(&closed("RequestUnreadable"));
+        refuse(request, &closed("RequestUnreadable"));
         return;
     };
-    let head = RequestHead::new(&headers);
-    let attempt = Attempt { head, waited, now: host::now() };
-    let outcome = validate::validate(&plugin.policy, &plugin.keys.borrow(), &plugin.verifier, attempt);
-    let denial = match outcome {
-        Outcome::Allow => {
-            phase.set(Phase::Allowed);
-            plugin.metrics.count_outcome(None);
-            return;
-        }
-        Outcome::AwaitKeys(wish) => match park(plugin, id, phase, wish, attempt) {
-            Ok(()) => return,
-            Err(denial) => denial,
-        },
-        Outcome::Deny(denial) => denial,
+    let head = RequestHead::new(&headers).with_properties(&host::property);
+    let attempt = Attempt { head, waited, unwrapped: &request.unwrapped, now: host::now() };
+    let decision = {
+        let keys = plugin.keys.borrow();
+        decision::decide(&plugin.rulebook, &keys, plugin.tools.crypto(), attempt)
     };
-    phase.set(Phase::Refused);
-    plugin.metrics.count_outcome(Some(denial.rejection.reason()));
-    log_denial(plugin, &denial, attempt);
-    host::send(&reply::reply(&denial.rejection, &plugin.policy.refusal, head.is_grpc()));
+    let (policy, refused) = match decision {
+        Decision::Allow { policy, passage } => {
+            return allow(plugin, request, policy, passage, &headers, attempt);
+        }
+        Decision::AwaitKeys { policy, wish, otherwise } => match park(plugin, id, request, wish, attempt) {
+            Ok(()) => return,
+            Err(Full) => (Some(policy), otherwise),
+        },
+        Decision::Refuse { policy, refused } => (policy, refused),
+    };
+    plugin.metrics.count_outcome(policy, Outcome::Refused(refused.denial.rejection.reason()));
+    log_refusal(plugin, &refused, Consequence::Refused, attempt.now);
+    refuse(request, &answer(&refused, head));
+}
+
+fn answer(refused: &Refused<'_>, head: RequestHead<'_>) -> Reply {
+    let unasked = Refusal::default();
+    let refusal = refused.policy.map_or(&unasked, |(_, refusal)| refusal);
+    reply::reply(&refused.denial.rejection, refusal, head.is_grpc())
+}
+
+fn refuse(request: &Request, reply: &Reply) {
+    request.phase.set(Phase::Refused);
+    host::send(reply);
 }
 
 fn park(
     plugin: &Plugin,
     id: u32,
-    phase: &Rc<Cell<Phase>>,
+    request: &Rc<Request>,
     wish: Wish,
     attempt: Attempt<'_>,
-) -> Result<(), Denial> {
-    let waiting = plugin.keys.borrow_mut().wait(RequestId(id), wish, attempt.waited, attempt.now);
-    waiting.map_err(|Full| Denial {
-        rejection: Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) },
-        quote: None,
-    })?;
-    phase.set(Phase::Waiting);
-    plugin.waiting.borrow_mut().insert(id, Rc::clone(phase));
+) -> Result<(), Full> {
+    plugin.keys.borrow_mut().wait(RequestId(id), wish, attempt.waited, attempt.now)?;
+    request.phase.set(Phase::Waiting);
+    plugin.waiting.borrow_mut().insert(id, Rc::clone(request));
     root::summon(plugin);
     Ok(())
+}
+
+/// Lets a request through, without the headers that only the filter may write, and with what its policy gives it.
+fn allow(
+    plugin: &Plugin,
+    request: &Request,
+    policy: Option<&str>,
+    passage: Passage<'_>,
+    headers: &Pairs,
+    attempt: Attempt<'_>,
+) {
+    let (admission, outcome) = match passage {
+        Passage::Validated(admission) => (admission, Outcome::Allowed),
+        Passage::Anonymous => (Admission::default(), Outcome::Anonymous),
+        Passage::ReportOnly { refused, wish } => {
+            log_refusal(plugin, &refused, Consequence::Reported, attempt.now);
+            host::set_variable(REPORT_VARIABLE, refused.denial.rejection.reason().name().as_bytes());
+            if wish != Wish::default() {
+                plugin.keys.borrow_mut().want(wish, attempt.now);
+                root::summon(plugin);
+            }
+            (Admission::default(), Outcome::ReportOnly)
+        }
+    };
+    let stripped = headers.iter().filter(|(name, _)| plugin.strip.is_stripped(name));
+    let is_clean = stripped.map(|(name, _)| host::remove_header(name)).all(|is_gone| is_gone);
+    // A header that stayed would be taken for one that the filter wrote.
+    if !is_clean || !admission.edits.iter().all(host::edit) {
+        refuse(request, &closed("RequestNotWritable"));
+        return;
+    }
+    for (name, value) in &admission.variables {
+        host::set_variable(name, value);
+    }
+    plugin.metrics.count_outcome(policy, outcome);
+    request.phase.set(Phase::Allowed);
 }
 
 /// The answer when the filter itself cannot work: closed, and told apart from every refusal.
 fn closed(detail: &str) -> Reply {
     let unavailable = Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) };
-    let answer = reply::reply(&unavailable, &Refusal { status: 503, message: None }, false);
+    let answer = reply::reply(&unavailable, &Refusal::default(), false);
     Reply { details: format!("validate_jwt{{{detail}}}"), ..answer }
-}
-
-fn log_denial(plugin: &Plugin, denial: &Denial, attempt: Attempt<'_>) {
-    let Some(suppressed) = plugin.log.borrow_mut().spend(attempt.now) else {
-        return;
-    };
-    let Denial { rejection, quote } = denial;
-    let quoted = quote.as_ref().map_or_else(String::new, |quote| {
-        let text = |text: &Option<String>| {
-            text.as_deref().map_or_else(|| "-".to_owned(), |text| Excerpt(text).to_string())
-        };
-        format!(
-            "; alg {}, kid {}, issuer host {}",
-            Excerpt(&quote.algorithm),
-            text(&quote.key_id),
-            text(&quote.issuer_host)
-        )
-    });
-    let left_out =
-        if suppressed == 0 { String::new() } else { format!(" ({suppressed} lines left out before this)") };
-    log::info!("refused: {}: {rejection}{quoted}{left_out}", rejection.reason());
 }

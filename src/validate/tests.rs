@@ -1,14 +1,15 @@
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_compact::{KeyPair, Seed};
+use rand_core::OsRng;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     config::Configuration,
-    keys::{Action, Fetch, FetchFault, ProviderId, RequestId, Response},
-    rejection::{Absence, Malformed, Reason},
+    keys::{Action, Fetch, FetchFault, ProviderId, ProviderSet, RequestId, Response},
+    rejection::{Absence, IssuerFault, Malformed, Reason},
 };
 
 const NOW: i64 = 1_700_000_000;
@@ -47,16 +48,16 @@ impl Signer {
 
 /// A plugin without a proxy: what the root context does, done by hand.
 struct World {
-    policy: Policy,
+    policy: Rc<Policy>,
     keys: KeyStore,
     now: Timestamp,
 }
 
 impl World {
     fn new(configuration: &Value) -> Self {
-        let configuration = Configuration::parse(configuration.to_string().as_bytes()).unwrap();
+        let configuration = Configuration::parse(configuration.to_string().as_bytes(), &|_| None).unwrap();
         let keys = KeyStore::new(configuration.providers, 1, configuration.max_waiting);
-        Self { policy: configuration.policy, keys, now: Timestamp::from_secs(NOW) }
+        Self { policy: configuration.rulebook.only(), keys, now: Timestamp::from_secs(NOW) }
     }
 
     /// Answers every fetch that is due by `answer`: from the URL to a body, or none when the provider is down.
@@ -82,8 +83,15 @@ impl World {
 
     fn validate_again(&self, token: &str, waited: Waited) -> Outcome {
         let headers = [(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())];
-        let attempt = Attempt { head: RequestHead::new(&headers), waited, now: self.now };
-        validate(&self.policy, &self.keys, &Verifier::rust_only(), attempt)
+        self.validate_head(RequestHead::new(&headers), waited)
+    }
+
+    fn validate_head(&self, head: RequestHead<'_>, waited: Waited) -> Outcome {
+        let unwrapped = Unwrapped::default();
+        let attempt = Attempt { head, waited, unwrapped: &unwrapped, now: self.now };
+        let (verifier, decryptor) = (Verifier::rust_only(), Decryptor::new(Box::new(OsRng)));
+        let crypto = Crypto { verifier: &verifier, decryptor: &decryptor };
+        validate(&self.policy, &self.keys, crypto, attempt)
     }
 
     fn rejection(&self, token: &str) -> Rejection {
@@ -91,14 +99,14 @@ impl World {
     }
 
     fn passes(&self, token: &str) -> bool {
-        matches!(self.validate(token), Outcome::Allow)
+        matches!(self.validate(token), Outcome::Allow(_))
     }
 }
 
 fn rejection(outcome: Outcome) -> Rejection {
     match outcome {
         Outcome::Deny(denial) => denial.rejection,
-        Outcome::Allow => panic!("allowed"),
+        Outcome::Allow(_) => panic!("allowed"),
         Outcome::AwaitKeys(wish) => panic!("waits for {wish:?}"),
     }
 }
@@ -110,7 +118,7 @@ fn reason(outcome: Outcome) -> Reason {
 fn wish(outcome: Outcome) -> Wish {
     match outcome {
         Outcome::AwaitKeys(wish) => wish,
-        Outcome::Allow => panic!("allowed"),
+        Outcome::Allow(_) => panic!("allowed"),
         Outcome::Deny(denial) => panic!("{denial:?}"),
     }
 }
@@ -166,8 +174,7 @@ fn a_good_token_passes_and_each_stage_can_refuse() {
     assert!(world.passes(&good));
 
     let headers = [];
-    let attempt = Attempt { head: RequestHead::new(&headers), waited: Waited::default(), now: world.now };
-    let nothing = validate(&world.policy, &world.keys, &Verifier::rust_only(), attempt);
+    let nothing = world.validate_head(RequestHead::new(&headers), Waited::default());
     assert_eq!(rejection(nothing), Rejection::NotPresent(Absence::Nothing));
 
     assert_eq!(world.rejection("a.b"), Rejection::Malformed(Malformed::PartCount));

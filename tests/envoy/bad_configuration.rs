@@ -77,9 +77,9 @@ fn mistakes() -> Vec<(&'static str, String, Vec<&'static str>)> {
         ),
         ("not JSON", policy().to_string().replacen(':', "=", 1), vec!["configuration: ", "line 1"]),
         (
-            "not built yet",
-            changed("/options", json!({ "report-only": true })),
-            vec!["options: ", "not supported"],
+            "word of the other policy",
+            changed("/validate-jwt/tenant-id", json!("contoso.com")),
+            vec!["validate-jwt.tenant-id: ", "`validate-azure-ad-token`"],
         ),
     ]
 }

@@ -306,27 +306,23 @@ fn inline_keys() {
 }
 
 #[test]
-fn words_of_the_contract_that_are_not_built_yet() {
+fn words_that_are_refused_with_a_reason() {
+    let entra = |name: &str, value: Value| {
+        let mut policy = json!({ "tenant-id": "organizations", "audiences": ["api"] });
+        policy[name] = value;
+        json!({ "validate-azure-ad-token": policy, "clusters": { "login.microsoftonline.com": "idp" } })
+            .to_string()
+    };
     assert_refused(vec![
-        member("decryption-keys", json!([{ "value": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" }])),
-        member("output-token-variable-name", json!("jwt")),
-        member("require-signed-tokens", json!(false)),
-        keys("value-from-env", json!([{ "value-from-env": "JWT_SIGNING_KEY" }])),
-        keys("certificate-id", json!([{ "certificate-id": "my-rsa-cert" }])),
-        top("certificates", json!({ "my-rsa-cert": { "certificate": "-----BEGIN CERTIFICATE-----" } })),
+        member("id", json!("policy-1")),
+        member("tenant-id", json!("contoso.com")),
         top("token-cache", json!({ "max-bytes": 0 })),
-        top("allow-cors-preflight", json!(true)),
-        top("options", json!({ "algorithms": ["RS256"] })),
-        text(
-            &json!({ "validate-azure-ad-token": { "tenant-id": "organizations" }, "clusters": { HOST: "idp" } })
-                .to_string(),
-            "validate-azure-ad-token",
-        ),
-        text(
-            &json!({ "policies": { "a": policy()["validate-jwt"] }, "rules": [{ "match": {}, "policy": "a" }] })
-                .to_string(),
-            "policies",
-        ),
+        text(&entra("clock-skew", json!(60)), "validate-azure-ad-token.clock-skew"),
+        text(&entra("require-scheme", json!("Bearer")), "validate-azure-ad-token.require-scheme"),
+        text(&entra("allow-proof-of-possession-tokens", json!(true)), "allow-proof-of-possession-tokens"),
+        keys("value-from-env", json!([{ "value-from-env": "NOT_SET" }])),
+        keys("certificate-id", json!([{ "certificate-id": "nobody" }])),
+        top("certificates", json!({ "my-rsa-cert": { "certificate": "-----BEGIN CERTIFICATE-----" } })),
     ]);
 }
 

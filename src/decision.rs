@@ -1,0 +1,248 @@
+//! The decision about a request: which rule it falls under, which policies that asks, and what their outcomes come to.
+
+use std::{rc::Rc, time::Duration};
+
+use crate::{
+    extract::{self, TokenSource},
+    keys::{KeyStore, Wish},
+    policy::{Policy, Refusal},
+    rejection::{Absence, Rejection},
+    request::RequestHead,
+    route::{self, Routes},
+    validate::{self, Admission, Attempt, Crypto, Denial, Outcome},
+};
+
+/// The rules of a configuration.
+#[derive(Clone, Debug)]
+pub struct Rulebook {
+    /// What each rule asks, in their order (`rules`); a single policy is the only rule.
+    pub routes: Routes<Demand>,
+    /// `allow-cors-preflight`.
+    pub allow_cors_preflight: bool,
+}
+
+/// What a rule asks of a request.
+#[derive(Clone, Debug)]
+pub enum Demand {
+    /// `allow-anonymous`: nothing.
+    Nothing,
+    /// `policy`
+    Policy {
+        /// What decides.
+        requirement: Rc<Requirement>,
+        /// `allow-missing`: whether a request without a token passes.
+        allow_missing: bool,
+    },
+}
+
+/// A member of `policies`.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    /// Its name, or that of the single policy.
+    pub name: String,
+    /// How many of its policies must allow.
+    pub quorum: Quorum,
+    /// The policies; one, or those that a composite names, in their order.
+    pub policies: Vec<Rc<Policy>>,
+}
+
+/// How many policies must allow a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quorum {
+    /// `any-of`
+    Any,
+    /// `all-of`, or a single policy.
+    All,
+}
+
+/// What to do with a request.
+#[derive(Debug)]
+pub enum Decision<'r> {
+    /// Let it through.
+    Allow {
+        /// Under which name it is counted; `None` when no policy was asked.
+        policy: Option<&'r str>,
+        /// On what ground.
+        passage: Passage<'r>,
+    },
+    /// Answer it.
+    Refuse {
+        /// Under which name it is counted; `None` when no policy was asked.
+        policy: Option<&'r str>,
+        /// Why, and by which policy.
+        refused: Refused<'r>,
+    },
+    /// Let it wait for keys, then ask again.
+    AwaitKeys {
+        /// Under which name it is counted.
+        policy: &'r str,
+        /// What it waits for.
+        wish: Wish,
+        /// What it is told when it cannot wait.
+        otherwise: Refused<'r>,
+    },
+}
+
+/// On what ground a request is let through.
+#[derive(Debug)]
+pub enum Passage<'r> {
+    /// Its token is good.
+    Validated(Admission),
+    /// It needs none.
+    Anonymous,
+    /// The policy only reports (`options.report-only`).
+    ReportOnly {
+        /// What it would have refused for.
+        refused: Refused<'r>,
+        /// Newer keys that a waiting request would have asked for.
+        wish: Wish,
+    },
+}
+
+/// A refusal, and the words of the policy that refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused<'r> {
+    /// Why.
+    pub denial: Denial,
+    /// The policy that refused, and how it tells; `None` when none was asked.
+    pub policy: Option<(&'r str, &'r Refusal)>,
+}
+
+/// Decides about a request.
+pub fn decide<'r>(
+    rulebook: &'r Rulebook,
+    keys: &KeyStore,
+    crypto: Crypto<'_>,
+    attempt: Attempt<'_>,
+) -> Decision<'r> {
+    let Ok(demand) = rulebook.routes.choose(attempt.head) else {
+        return refuse_unasked(Rejection::PathAmbiguous);
+    };
+    if rulebook.allow_cors_preflight && route::is_cors_preflight(attempt.head) {
+        return Decision::Allow { policy: None, passage: Passage::Anonymous };
+    }
+    match demand {
+        Demand::Nothing => Decision::Allow { policy: None, passage: Passage::Anonymous },
+        Demand::Policy { requirement, allow_missing } => {
+            let mut policies = requirement.policies.iter();
+            if *allow_missing && policies.all(|policy| is_missing(&policy.source, attempt.head)) {
+                let policy = Some(requirement.name.as_str());
+                return Decision::Allow { policy, passage: Passage::Anonymous };
+            }
+            requirement.decide(keys, crypto, attempt)
+        }
+    }
+}
+
+fn refuse_unasked<'r>(rejection: Rejection) -> Decision<'r> {
+    Decision::Refuse { policy: None, refused: Refused { denial: rejection.into(), policy: None } }
+}
+
+/// Whether the place of the token is absent or blank.
+fn is_missing(source: &TokenSource, head: RequestHead<'_>) -> bool {
+    matches!(source.extract(head), Err(Rejection::NotPresent(Absence::Nothing)))
+}
+
+impl Requirement {
+    fn decide(&self, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Decision<'_> {
+        let mut tally = Tally::default();
+        for policy in &self.policies {
+            let outcome = validate::validate(policy, keys, crypto, attempt);
+            match (self.quorum, outcome) {
+                (Quorum::Any, Outcome::Allow(admission)) => {
+                    return self.admit([(policy.as_ref(), admission)], attempt.head);
+                }
+                (Quorum::All, Outcome::Allow(admission)) => tally.admissions.push((policy, admission)),
+                (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, wish),
+                (Quorum::Any, Outcome::Deny(denial)) => tally.refuse(policy, denial),
+                (Quorum::All, Outcome::Deny(denial)) => {
+                    tally.refuse(policy, denial);
+                    break;
+                }
+            }
+        }
+        self.conclude(tally, attempt.head)
+    }
+
+    /// What it comes to when no policy of an `any-of` allows, or every one of an `all-of` was asked or one refused.
+    fn conclude<'r>(&'r self, tally: Tally<'r>, head: RequestHead<'_>) -> Decision<'r> {
+        let Tally { admissions, wish, undecided, refused } = tally;
+        let (refused, waits) = match (self.quorum, refused, undecided) {
+            (Quorum::All, None, None) if admissions.len() == self.policies.len() => {
+                return self.admit(admissions, head);
+            }
+            (Quorum::All, Some(refused), _) | (Quorum::Any, Some(refused), None) => (refused, false),
+            (Quorum::All, None, Some(undecided)) | (Quorum::Any, _, Some(undecided)) => (undecided, true),
+            // A requirement without policies: nothing is let through.
+            (Quorum::All | Quorum::Any, None, None) => {
+                return refuse_unasked(Rejection::NotPresent(Absence::Nothing));
+            }
+        };
+        if self.policies.iter().any(|policy| policy.report_only) {
+            return self.allow(Passage::ReportOnly { refused, wish });
+        }
+        if waits {
+            return Decision::AwaitKeys { policy: &self.name, wish, otherwise: refused };
+        }
+        Decision::Refuse { policy: Some(&self.name), refused }
+    }
+
+    /// Lets a request through that these policies allow: their edits, after the tokens that are to go.
+    fn admit<'r>(
+        &'r self,
+        admissions: impl IntoIterator<Item = (&'r Policy, Admission)>,
+        head: RequestHead<'_>,
+    ) -> Decision<'r> {
+        let (mut sources, mut all) = (Vec::new(), Admission::default());
+        for (policy, admission) in admissions {
+            sources.extend(policy.forward.remove_token.then_some(&policy.source));
+            all.edits.extend(admission.edits);
+            all.variables.extend(admission.variables);
+        }
+        all.edits.splice(0..0, extract::remove_tokens(sources, head));
+        self.allow(Passage::Validated(all))
+    }
+
+    fn allow<'r>(&'r self, passage: Passage<'r>) -> Decision<'r> {
+        Decision::Allow { policy: Some(&self.name), passage }
+    }
+}
+
+/// What the policies of a requirement came to so far.
+#[derive(Default)]
+struct Tally<'r> {
+    /// The policies that allow, and what the request gets of each.
+    admissions: Vec<(&'r Policy, Admission)>,
+    wish: Wish,
+    /// What a request that cannot wait is told.
+    undecided: Option<Refused<'r>>,
+    /// The refusal that answers.
+    refused: Option<Refused<'r>>,
+}
+
+impl<'r> Tally<'r> {
+    fn wait(&mut self, policy: &'r Policy, wish: Wish) {
+        self.wish = self.wish.and(wish);
+        let unavailable = Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) };
+        self.undecided.get_or_insert_with(|| Refused::by(policy, unavailable.into()));
+    }
+
+    /// Keeps the refusal of the policy under which the token came furthest, the first among equals.
+    fn refuse(&mut self, policy: &'r Policy, denial: Denial) {
+        let progress = |denial: &Denial| denial.rejection.reason().progress();
+        let is_further =
+            self.refused.as_ref().is_none_or(|earlier| progress(&denial) > progress(&earlier.denial));
+        if is_further {
+            self.refused = Some(Refused::by(policy, denial));
+        }
+    }
+}
+
+impl<'r> Refused<'r> {
+    fn by(policy: &'r Policy, denial: Denial) -> Self {
+        Self { denial, policy: Some((&policy.name, &policy.refusal)) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! What the log says of requests and fetches.
+
+use super::Plugin;
+use crate::{
+    decision::Refused,
+    excerpt::Excerpt,
+    keys::{Fetched, Report},
+    time::Timestamp,
+    validate::Quote,
+};
+
+/// What became of a request that a policy refuses.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Consequence {
+    /// It was answered.
+    Refused,
+    /// It was let through: the policy only reports.
+    Reported,
+}
+
+/// One line for a refusal, within the budget: the reason, the policy, and what may be quoted of the token; no claim's value.
+pub(super) fn log_refusal(plugin: &Plugin, refused: &Refused<'_>, consequence: Consequence, now: Timestamp) {
+    let Some(suppressed) = plugin.log.borrow_mut().spend(now) else {
+        return;
+    };
+    let denial = &refused.denial;
+    let verb = match consequence {
+        Consequence::Refused => "refused",
+        Consequence::Reported => "would be refused",
+    };
+    let policy = refused.policy.map_or_else(String::new, |(name, _)| format!("; policy {name}"));
+    let quoted = denial.quote.as_ref().map_or_else(String::new, quoted);
+    let hint = denial.hint.map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    let left_out =
+        if suppressed == 0 { String::new() } else { format!(" ({suppressed} lines left out before this)") };
+    let rejection = &denial.rejection;
+    log::info!("{verb}: {}: {rejection}{policy}{quoted}{hint}{left_out}", rejection.reason());
+}
+
+fn quoted(quote: &Quote) -> String {
+    let text = |text: &Option<String>| {
+        text.as_deref().map_or_else(|| "-".to_owned(), |text| Excerpt(text).to_string())
+    };
+    format!(
+        "; alg {}, kid {}, issuer host {}",
+        Excerpt(&quote.algorithm),
+        text(&quote.key_id),
+        text(&quote.issuer_host)
+    )
+}
+
+/// One line for the end of a fetch.
+pub(super) fn log_report(plugin: &Plugin, report: &Report) {
+    let keys = plugin.keys.borrow();
+    let Some(provider) = keys.provider(report.provider) else {
+        return;
+    };
+    let (url, seconds) = (provider.url(), report.next.as_secs_f32());
+    match &report.result {
+        Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {
+            log::info!("{url}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
+        }
+        Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{url}: {keys} keys"),
+        Err(error) => log::warn!("{url}: no new keys: {error}; next attempt in {seconds:.1} s"),
+    }
+}
