@@ -225,6 +225,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ambiguous_is_the_same_to_who_decodes_again_and_resolves_dots() {
+        let alphabet = b"/.%2e5f";
+        let mut accepted = 0;
+        for number in 0..alphabet.len().pow(6) {
+            let letters = (0..6).map(|place| alphabet[number / alphabet.len().pow(place) % alphabet.len()]);
+            let raw: Vec<u8> = [b'/'].into_iter().chain(letters).collect();
+            let Ok(path) = RequestPath::read(&raw) else {
+                continue;
+            };
+            accepted += 1;
+            let text = path.as_str();
+            assert_eq!(*percent::decode(text.as_bytes()), *text.as_bytes(), "{text}");
+            assert!(text.split('/').all(|segment| segment != "." && segment != ".."), "{text}");
+            assert!(!text.contains("//"), "{text}");
+            let segments = raw.split(|byte| *byte == b'/').count();
+            assert_eq!(text.split('/').count(), segments, "{text}");
+        }
+        assert!(accepted > 10_000, "{accepted}");
+    }
+
+    #[test]
     fn letters_that_readers_fold_differently_are_told() {
         for (path, narrow, broad) in [
             ("/ADMIN", "/admin", "/admin"),
