@@ -76,10 +76,9 @@ impl<'h> RequestHead<'h> {
     pub fn host(self) -> Option<String> {
         let authority = self.values(":authority").next().or_else(|| self.values("host").next())?;
         let authority = std::str::from_utf8(authority).ok()?;
+        // Of an address in brackets, what follows the last colon ends with one.
         let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !is_cut_address(host) => {
-                host
-            }
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
             Some(_) | None => authority,
         };
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
@@ -94,11 +93,6 @@ impl<'h> RequestHead<'h> {
                 .is_some_and(|rest| rest.is_empty() || matches!(rest.first(), Some(b'+' | b';')))
         })
     }
-}
-
-/// Whether the last colon before a port was taken out of the middle of an IPv6 address (`[::1]` → `[:`).
-fn is_cut_address(host: &str) -> bool {
-    host.starts_with('[') && !host.ends_with(']')
 }
 
 /// Splits before the first `mark`; without one the second part is empty.
