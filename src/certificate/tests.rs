@@ -1,4 +1,9 @@
-use rsa::{Pkcs1v15Sign, traits::PublicKeyParts};
+use base64::engine::general_purpose::STANDARD;
+use rsa::{
+    BigUint, Pkcs1v15Sign, RsaPrivateKey,
+    pkcs1::EncodeRsaPrivateKey,
+    traits::{PrivateKeyParts, PublicKeyParts},
+};
 use sha2::{Digest, Sha256};
 
 use super::*;
@@ -198,23 +203,53 @@ fn what_is_no_private_key_is_told_apart() {
     }
 }
 
+fn read_pkcs1(der: &[u8]) -> Result<PrivateKey, CertificateError> {
+    let base64 = STANDARD.encode(der);
+    let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{base64}\n-----END RSA PRIVATE KEY-----");
+    PrivateKey::parse(&pem, None)
+}
+
+#[test]
+fn a_private_key_that_would_take_long_is_refused() {
+    // Primes of 1000 and of 1100 bits, made by `openssl prime -generate -hex -bits …`.
+    const SHORT: &str = "\
+        F5C0F12B3B5AA2B61D134035EEF6156D5ED51F3EE6FA83641A687831D18599FDEE940D2E87D066DE04B7A8A653C3CD01\
+        C388401E3D946DF7321DE4508D4414BEB03C11A4180EECD451350F37F4CB7D4545CB6336765F48DD2F987EC2BD8CE76B\
+        C58DA039EF687354E1D910D234AD567FE5AF27F6D36B8726052832DCD7\
+    ";
+    const LONG: &str = "\
+        0F2B9B5D7D7DEBF3B3FEC59199D74B0FC01FB1A02B4E5224358C7C3D3E557FD676F2BBF6E143494034340A3CBFBE9957\
+        878A037C6B3D8C5D15446A126685036D36BDF791844C46C05356CF28450A5A58F37E71AA60B0FF0604A0A75EFD6C54D3\
+        68C0718DF111BAD19772DB8C5945CB6C76043D7592278EA1BFFE6FF7C6277F4EB90D89280CE0ECB1CF4D\
+    ";
+    let prime = |text: &str| BigUint::parse_bytes(text.as_bytes(), 16).unwrap();
+    let uneven = RsaPrivateKey::from_p_q(prime(SHORT), prime(LONG), BigUint::from(65537_u32)).unwrap();
+    let good = PrivateKey::parse(RSA_KEY, None).unwrap();
+    let one = BigUint::from(1_u8);
+    let totient = good.as_rsa().primes().iter().fold(one.clone(), |totient, prime| totient * (prime - &one));
+    let large_exponent = RsaPrivateKey::from_components(
+        good.as_rsa().n().clone(),
+        good.as_rsa().e().clone(),
+        good.as_rsa().d() + (totient << 4096),
+        good.as_rsa().primes().to_vec(),
+    )
+    .unwrap();
+    for (key, is_good) in [(good.as_rsa(), true), (&uneven, false), (&large_exponent, false)] {
+        let der = key.to_pkcs1_der().unwrap();
+        assert_eq!(read_pkcs1(der.as_bytes()).is_ok(), is_good);
+    }
+}
+
 #[test]
 fn a_damaged_private_key_is_refused() {
     let der = pem::blocks(fixture!("rsa.key.pkcs1.pem")).unwrap().remove(0).content;
-    let read = |der: &[u8]| {
-        let base64 = base64::engine::general_purpose::STANDARD.encode(der);
-        PrivateKey::parse(
-            &format!("-----BEGIN RSA PRIVATE KEY-----\n{base64}\n-----END RSA PRIVATE KEY-----"),
-            None,
-        )
-    };
-    assert!(read(&der).is_ok());
+    assert!(read_pkcs1(&der).is_ok());
     // What follows the second prime, `d mod (p-1)` and so on, is computed anew and not read.
     let end_of_primes = der.len() - 3 * 132;
     for index in (0..end_of_primes).step_by(7) {
         let mut damaged = der.to_vec();
         damaged[index] ^= 1;
-        assert!(read(&damaged).is_err(), "byte {index}");
+        assert!(read_pkcs1(&damaged).is_err(), "byte {index}");
     }
 }
 

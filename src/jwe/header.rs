@@ -21,10 +21,7 @@ impl Header {
         if members.contains_key("crit") || members.contains_key("zip") {
             return None;
         }
-        // An empty one counts as absent.
-        let name = |member, kind: fn(String) -> KeyName| {
-            Some(text(&members, member)?.filter(|name| !name.is_empty()).map(kind))
-        };
+        let name = |member, kind: fn(String) -> KeyName| Some(text(&members, member)?.map(kind));
         Some(Self {
             key_management: KeyManagement::from_name(&text(&members, "alg")??)?,
             content_encryption: ContentEncryption::from_name(&text(&members, "enc")??)?,

@@ -135,6 +135,9 @@ fn what_anybody_can_see_to_be_no_token_takes_nothing() {
         parts[index] = &part;
         parts.join(".")
     };
+    let cbc = |text: &[u8]| {
+        join(r#"{"alg":"RSA-OAEP","enc":"A128CBC-HS256"}"#, [&[1; 256], &[3; 16], text, &[1; 16]])
+    };
     for token in [
         with(0, br#"{"alg":"RSA1_5","enc":"A128GCM"}"#),
         with(0, br#"{"alg":"RSA-OAEP","enc":"A128GCM","zip":"DEF"}"#),
@@ -143,9 +146,15 @@ fn what_anybody_can_see_to_be_no_token_takes_nothing() {
         with(1, &[]),
         with(2, &[3; 16]),
         with(4, &[3; 12]),
+        cbc(&[]),
+        cbc(&[1; 15]),
+        cbc(&[1; 17]),
         format!("{good}=="),
     ] {
         assert_eq!(proxy.decrypt(&token, &Unwrapped::default()), FAILED, "{token:.60}");
     }
     assert_eq!(proxy.left(), 16);
+    let proxy = Proxy::new();
+    assert_eq!(proxy.decrypt(&cbc(&[1; 16]), &Unwrapped::default()), FAILED);
+    assert_eq!(proxy.left(), 15, "this one might have been a token");
 }
