@@ -9,8 +9,8 @@
 //! with the six content encryptions of RFC 7518 §5. All else is refused, and every refusal is the same
 //! [`DecryptionError::Failed`]: whoever sends tokens learns nothing from what failed, or how far it came (RFC 7516 §11.5).
 //!
-//! RSA takes some 12 ms in a proxy and needs no valid token, so it is rationed: one operation a request, which [`Unwrapped`]
-//! remembers, and [`MAX_RSA_DECRYPTIONS_PER_SECOND`].
+//! RSA takes 15 ms and more in a proxy, and needs no valid token, so it is rationed: one operation a request, which
+//! [`Unwrapped`] remembers, and [`MAX_RSA_DECRYPTIONS_PER_SECOND`].
 
 mod content;
 mod header;

@@ -1,18 +1,9 @@
-use std::{cell::Cell, rc::Rc};
-
 use aes::{
-    Aes128, Aes256,
-    cipher::{
-        BlockEncryptMut, KeyInit, KeyIvInit,
-        block_padding::{NoPadding, Pkcs7},
-        consts::{U12, U16},
-    },
+    Aes128,
+    cipher::{KeyInit, consts::U16},
 };
 use aes_gcm::{AeadInPlace, AesGcm};
-use aes_kw::Kek;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, Mac};
-use rand_core::{CryptoRng, OsRng, RngCore};
+use rand_core::OsRng;
 use rsa::Oaep;
 use sha1::Sha1;
 use sha2::Sha256;
@@ -25,6 +16,9 @@ use crate::{
 
 mod examples;
 mod rsa_rations;
+mod seal;
+
+use seal::{CBC_KEY, encrypt_rsa, join, seal, seal_cbc, seal_rsa, wrap};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const CONTENT_KEY: [u8; 16] = [7; 16];
@@ -54,41 +48,6 @@ fn private_key(pem: &str) -> PrivateKey {
 fn certified() -> DecryptionKey {
     let certificate = Certificate::parse(CERTIFICATE).unwrap();
     DecryptionKey::rsa(Some("rsa".into()), Some(certificate.thumbprints().clone()), private_key(PRIVATE_KEY))
-}
-
-fn join(header: &str, parts: [&[u8]; 4]) -> String {
-    let mut token = URL_SAFE_NO_PAD.encode(header);
-    for part in parts {
-        token.push('.');
-        token.push_str(&URL_SAFE_NO_PAD.encode(part));
-    }
-    token
-}
-
-/// A token of A128GCM, good but for what `header` says.
-fn seal(header: &str, encrypted_key: &[u8], content_key: &[u8; 16]) -> String {
-    let (vector, mut text) = ([3; 12], PLAINTEXT.to_vec());
-    let authenticated = URL_SAFE_NO_PAD.encode(header);
-    let tag = AesGcm::<Aes128, U12>::new(content_key.into())
-        .encrypt_in_place_detached(&vector.into(), authenticated.as_bytes(), &mut text)
-        .unwrap();
-    join(header, [encrypted_key, &vector, &text, &tag])
-}
-
-fn wrap(content_key: &[u8]) -> Vec<u8> {
-    let mut wrapped = vec![0; content_key.len() + 8];
-    Kek::<Aes256>::new(&KEK.into()).wrap(content_key, &mut wrapped).unwrap();
-    wrapped
-}
-
-fn encrypt_rsa(pem: &str, padding: Oaep, content_key: &[u8]) -> Vec<u8> {
-    private_key(pem).as_rsa().to_public_key().encrypt(&mut OsRng, padding, content_key).unwrap()
-}
-
-/// A good token for [`CERTIFICATE`].
-fn seal_rsa(members: &str) -> String {
-    let encrypted_key = encrypt_rsa(PRIVATE_KEY, Oaep::new::<Sha1>(), &CONTENT_KEY);
-    seal(&format!(r#"{{"alg":"RSA-OAEP","enc":"A128GCM"{members}}}"#), &encrypted_key, &CONTENT_KEY)
 }
 
 #[test]
@@ -293,30 +252,6 @@ fn vectors_and_tags_have_one_length() {
         let token = seal_cbc(&CBC_KEY, vector, tag_length, true);
         assert_eq!(decrypt(&token, &[symmetric("", &CBC_KEY)]).is_ok(), is_good, "{vector} {tag_length}");
     }
-}
-
-const CBC_KEY: [u8; 32] = [5; 32];
-
-/// A token of A128CBC-HS256 whose tag is that of its parts, whatever they are.
-fn seal_cbc(key: &[u8; 32], vector_length: usize, tag_length: usize, is_padded: bool) -> String {
-    let header = r#"{"alg":"dir","enc":"A128CBC-HS256"}"#;
-    let authenticated = URL_SAFE_NO_PAD.encode(header);
-    let (mac_key, encryption_key) = key.split_at(16);
-    let cipher = cbc::Encryptor::<Aes128>::new_from_slices(encryption_key, &[3; 16]).unwrap();
-    let mut text = [0x55; 32];
-    let text = if is_padded {
-        cipher.encrypt_padded_mut::<Pkcs7>(&mut text, 20).unwrap()
-    } else {
-        cipher.encrypt_padded_mut::<NoPadding>(&mut text, 32).unwrap()
-    };
-    let vector = vec![3; vector_length];
-    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(mac_key).unwrap();
-    for part in [authenticated.as_bytes(), &vector, text] {
-        mac.update(part);
-    }
-    mac.update(&u64::try_from(authenticated.len() * 8).unwrap().to_be_bytes());
-    let tag = mac.finalize().into_bytes();
-    join(header, [&[], &vector, text, &tag[..tag_length]])
 }
 
 #[test]

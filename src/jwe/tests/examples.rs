@@ -1,5 +1,6 @@
 //! The examples of RFC 7516 and RFC 7520.
 
+use base64::engine::general_purpose::STANDARD;
 use rsa::{BigUint, RsaPrivateKey, pkcs1::EncodeRsaPrivateKey};
 
 use super::*;

@@ -1,5 +1,9 @@
 //! One RSA operation a request, and so many a second.
 
+use std::{cell::Cell, rc::Rc};
+
+use rand_core::{CryptoRng, RngCore};
+
 use super::*;
 
 /// Real random numbers, and how many bytes of them were asked for.
