@@ -106,7 +106,7 @@ impl Unwrapped {
                 first.key == *key.as_ref() && first.hash == hash && first.encrypted_key == encrypted_key;
             return if is_same { Ok(first.content_key.clone()) } else { Err(DecryptionError::Failed) };
         }
-        if !budget.spend(now) {
+        if !budget.spend(key.size().saturating_mul(8), now) {
             return Err(DecryptionError::Busy);
         }
         let padding = match hash {
