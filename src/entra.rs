@@ -46,16 +46,20 @@ impl Entra {
             return Rejection::IssuerNotAllowed(fault);
         }
         Rejection::TenantNotAllowed(match tenant {
-            _ if fault == IssuerFault::PersonalAccount => TenantFault::PersonalAccount,
             Some(tenant) if is_of(tenant) => TenantFault::Other,
             Some(tenant) if is_guid(tenant) => TenantFault::NotOfIssuer,
             Some(_) | None => TenantFault::Absent,
         })
     }
 
+    /// Whether an issuer is that of version 2 tokens.
+    pub fn is_version_2(iss: &str) -> bool {
+        iss.to_ascii_lowercase().ends_with("/v2.0")
+    }
+
     /// Checks `ver`, on which the meaning of other claims depends: issuers of version 2 end in `/v2.0`, others do not.
     pub fn check_version(claims: &Claims) -> Result<(), Rejection> {
-        let is_v2_issuer = claims.issuer().is_some_and(|iss| iss.to_ascii_lowercase().ends_with("/v2.0"));
+        let is_v2_issuer = claims.issuer().is_some_and(Self::is_version_2);
         match claims.text("ver") {
             Some("2.0") if is_v2_issuer => Ok(()),
             Some("1.0") if !is_v2_issuer => Ok(()),

@@ -57,6 +57,11 @@ impl<'k> Candidate<'k> {
         self.config.url.host()
     }
 
+    fn is_ready(&self, now: Timestamp) -> bool {
+        let Voucher { provider, publication } = self.voucher;
+        matches!(provider.availability(publication, now), Availability::Ready(_))
+    }
+
     fn issuer(&self) -> Option<&'k Issuer> {
         let published = self.voucher.publication.map(|publication| &publication.issuer);
         published.or_else(|| self.configured_issuer())
@@ -104,20 +109,9 @@ pub fn select<'k>(
         return refuse(IssuerFault::Absent);
     };
     let selection = Selection { policy, token, iss, waited, now };
-    let Some(entra) = &policy.entra else {
-        return selection.among(candidates);
-    };
-    match selection.among(candidates.clone()) {
-        Ok(_) => {
-            entra.check_tenant(iss, token.claimed_tenant()).map_err(Undecided::Refuse)?;
-            // A tenant's two documents are one authority: tokens of either version may be signed with keys of both.
-            Ok(candidates.iter().map(|candidate| candidate.voucher).collect())
-        }
-        Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault))) => {
-            let published = candidates.iter().filter_map(Candidate::issuer);
-            Err(Undecided::Refuse(Entra::refuse_issuer(published, iss, token.claimed_tenant(), fault)))
-        }
-        Err(undecided) => Err(undecided),
+    match &policy.entra {
+        Some(entra) => selection.among_documents_of_tenant(entra, &candidates),
+        None => selection.among(candidates),
     }
 }
 
@@ -135,6 +129,39 @@ struct Selection<'k, 't> {
 }
 
 impl<'k> Selection<'k, '_> {
+    /// The choice for `validate-azure-ad-token`, whose candidates are the documents of one tenant.
+    fn among_documents_of_tenant(
+        &self,
+        entra: &Entra,
+        candidates: &[Candidate<'k>],
+    ) -> Result<Vec<Voucher<'k>>, Undecided> {
+        let (iss, tenant) = (self.iss, self.token.claimed_tenant());
+        match self.among(candidates.to_vec()) {
+            Ok(_) => {
+                entra.check_tenant(iss, tenant).map_err(Undecided::Refuse)?;
+                // Version 1 tokens may be signed with keys of either document; nobody waits for the one that he does not need.
+                let is_version_1 = !Entra::is_version_2(iss);
+                let is_of_use = |candidate: &&Candidate<'_>| {
+                    candidate.names(iss, tenant, self.policy.issuer_comparison())
+                        || (is_version_1 && candidate.is_ready(self.now))
+                };
+                Ok(candidates.iter().filter(is_of_use).map(|candidate| candidate.voucher).collect())
+            }
+            Err(Undecided::Refuse(Rejection::IssuerNotAllowed(fault))) => {
+                let published = candidates.iter().filter_map(Candidate::issuer);
+                Err(Undecided::Refuse(Entra::refuse_issuer(published, iss, tenant, fault)))
+            }
+            // No document can make another tenant's token good: it need not wait for one.
+            Err(undecided) => Err(match entra.check_tenant(iss, tenant) {
+                Ok(()) => undecided,
+                Err(refused) if candidates.iter().any(|candidate| candidate.is_on_host_of(iss)) => {
+                    Undecided::Refuse(refused)
+                }
+                Err(_) => Undecided::Refuse(Rejection::IssuerNotAllowed(IssuerFault::NotListed)),
+            }),
+        }
+    }
+
     fn among(&self, mut candidates: Vec<Candidate<'k>>) -> Result<Vec<Voucher<'k>>, Undecided> {
         let (policy, iss, tenant) = (self.policy, self.iss, self.token.claimed_tenant());
         let is_listed = is_listed(policy, self.token);
@@ -149,7 +176,9 @@ impl<'k> Selection<'k, '_> {
         let comparison = policy.issuer_comparison();
         let mut named: Vec<_> =
             candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant, comparison)).collect();
-        let is_personal = tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
+        // Where `tenant-id` says whose tokens are taken, its own check does.
+        let is_personal = policy.entra.is_none()
+            && tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
         let is_refused_as_personal =
             is_personal && named.iter().all(Candidate::is_for_organizations) && !named.is_empty();
         if is_personal {
