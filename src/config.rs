@@ -23,6 +23,7 @@ use crate::{
     forward::Strip,
     json::{Json, JsonError},
     keys::ProviderSettings,
+    time::Timestamp,
 };
 
 /// A configuration longer than this is refused unread.
@@ -48,6 +49,8 @@ pub struct Configuration {
     pub max_waiting: usize,
     /// What is allowed but hardly meant, in words for the operator.
     pub warnings: Vec<String>,
+    /// The names of `certificates`, and when each expires.
+    pub expiries: Vec<(String, Timestamp)>,
 }
 
 /// What is wrong with a configuration, and where.
@@ -91,6 +94,12 @@ impl Configuration {
             })
         })?;
         compile::compile(wire::read(&json, environment)?)
+    }
+
+    /// The names of the certificates that have expired. They are used all the same, as in APIM: the configuration vouches for
+    /// their keys.
+    pub fn expired(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        self.expiries.iter().filter(move |(_, expiry)| *expiry < now).map(|(name, _)| name.as_str())
     }
 }
 

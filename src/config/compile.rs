@@ -13,6 +13,7 @@ use crate::{
     keys::ProviderSet,
     policy::{Audiences, Policy, Refusal},
     signature::VerifyingKey,
+    time::Timestamp,
     token::UnsignedPermission,
 };
 use providers::Providers;
@@ -25,7 +26,8 @@ pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError
         let problem = format!("is one too many; at most {MAX_POLICIES} policies are allowed");
         return Err(ConfigError::new(beyond.path.clone(), problem));
     }
-    let warnings = warnings::of(&written.policies);
+    let warnings = warnings::of(&written);
+    let expiries = expiries(&written);
     let policies = std::mem::take(&mut written.policies);
     let mut providers = Providers::new(&written);
     let policies = policies
@@ -45,7 +47,15 @@ pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError
         max_response_bytes: size(fetch.max_response_bytes),
         max_waiting: size(fetch.max_waiting_requests),
         warnings,
+        expiries,
     })
+}
+
+fn expiries(written: &Written) -> Vec<(String, Timestamp)> {
+    let certificates = written.certificates.iter();
+    certificates
+        .filter_map(|(name, written)| Some((name.clone(), written.certificate.as_ref()?.not_after())))
+        .collect()
 }
 
 fn compile_policy(wire: WrittenPolicy, providers: &mut Providers<'_>) -> Result<Policy, ConfigError> {

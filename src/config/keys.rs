@@ -25,7 +25,7 @@ pub(super) const MAX_INLINE_KEYS: usize = 16;
 /// A member of `certificates`.
 #[derive(Debug)]
 pub(super) struct WrittenCertificate {
-    certificate: Option<Certificate>,
+    pub(super) certificate: Option<Certificate>,
     private_key: Option<PrivateKey>,
 }
 

@@ -99,6 +99,9 @@ impl Root {
         for warning in &configuration.warnings {
             log::warn!("{warning}");
         }
+        for name in configuration.expired(host::now()) {
+            log::warn!("certificates.{name} has expired; its key is used all the same");
+        }
         let providers = configuration.providers.len();
         let keys = KeyStore::new(configuration.providers, random(), configuration.max_waiting);
         self.plugin = Some(Rc::new(Plugin {

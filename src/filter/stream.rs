@@ -190,8 +190,8 @@ fn allow(
             (Admission::default(), Outcome::ReportOnly)
         }
     };
-    let stripped = headers.iter().filter(|(name, _)| plugin.strip.is_stripped(name));
-    let is_clean = stripped.map(|(name, _)| host::remove_header(name)).all(|is_gone| is_gone);
+    let mut stripped = headers.iter().filter(|(name, _)| plugin.strip.is_stripped(name));
+    let is_clean = stripped.all(|(name, _)| host::remove_header(name));
     // A header that stayed would be taken for one that the filter wrote.
     if !is_clean || !admission.edits.iter().all(host::edit) {
         refuse(request, &closed("RequestNotWritable"));

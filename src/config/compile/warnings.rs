@@ -1,10 +1,20 @@
 //! What is allowed but hardly meant.
 
-use crate::{config::policy::WrittenPolicy, policy::Audience};
+use crate::{
+    config::{policy::WrittenPolicy, wire::Written},
+    policy::Audience,
+};
 
 /// In words for the operator.
-pub(super) fn of(policies: &[WrittenPolicy]) -> Vec<String> {
-    policies.iter().flat_map(of_policy).collect()
+pub(super) fn of(written: &Written) -> Vec<String> {
+    let policies = written.policies.iter().flat_map(of_policy);
+    let certificates = written.certificates.iter().filter_map(|(name, written)| {
+        let further = written.certificate.as_ref()?.further();
+        (further > 0).then(|| {
+            format!("certificates.{name}.certificate holds {further} more: the first is used, the others are not read")
+        })
+    });
+    policies.chain(certificates).collect()
 }
 
 fn of_policy(policy: &WrittenPolicy) -> Vec<String> {
@@ -41,4 +51,35 @@ fn of_policy(policy: &WrittenPolicy) -> Vec<String> {
         warnings.push(format!("{}.report-only is true: nothing is refused", policy.options.path));
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::{config::Configuration, time::Timestamp};
+
+    #[test]
+    fn certificates_that_are_past_or_many_are_told() {
+        let one = include_str!("../../../tests/fixtures/certificates/rsa.pem");
+        let chain = format!("{one}{}", include_str!("../../../tests/fixtures/certificates/p256.pem"));
+        let configuration = json!({
+            "validate-jwt": {
+                "header-name": "Authorization",
+                "issuer-signing-keys": [{ "certificate-id": "one" }, { "certificate-id": "chain" }],
+                "issuers": ["contoso.com"],
+                "audiences": ["api"],
+            },
+            "certificates": { "one": { "certificate": one }, "chain": { "certificate": chain } },
+        });
+        let configuration = Configuration::parse(configuration.to_string().as_bytes(), &|_| None).unwrap();
+        assert_eq!(
+            configuration.warnings,
+            ["certificates.chain.certificate holds 1 more: the first is used, the others are not read"]
+        );
+        let expired = |now| configuration.expired(Timestamp::from_secs(now)).collect::<Vec<_>>();
+        assert!(expired(1_800_000_000).is_empty());
+        assert_eq!(expired(2_426_045_585), ["chain", "one"], "a second after");
+        assert!(expired(2_426_045_584).is_empty(), "in the last second");
+    }
 }
