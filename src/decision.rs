@@ -154,6 +154,10 @@ impl Requirement {
                 }
                 (Quorum::All, Outcome::Allow(admission)) => tally.admissions.push((policy, admission)),
                 (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, wish),
+                // What another policy of an `all-of` can tell needs no wait for this one's keys.
+                (_, Outcome::Deny(denial)) if denial.rejection.reason().is_undecided() => {
+                    tally.leave_undecided(Refused::by(policy, denial));
+                }
                 (Quorum::Any, Outcome::Deny(denial)) => tally.refuse(policy, denial),
                 (Quorum::All, Outcome::Deny(denial)) => {
                     tally.refuse(policy, denial);
@@ -168,11 +172,15 @@ impl Requirement {
     fn conclude<'r>(&'r self, tally: Tally<'r>, head: RequestHead<'_>) -> Decision<'r> {
         let Tally { admissions, wish, undecided, refused } = tally;
         let (refused, waits) = match (self.quorum, refused, undecided) {
-            (Quorum::All, None, None) if admissions.len() == self.policies.len() => {
+            (Quorum::All, None, None)
+                if !admissions.is_empty() && admissions.len() == self.policies.len() =>
+            {
                 return self.admit(admissions, head);
             }
             (Quorum::All, Some(refused), _) | (Quorum::Any, Some(refused), None) => (refused, false),
-            (Quorum::All, None, Some(undecided)) | (Quorum::Any, _, Some(undecided)) => (undecided, true),
+            (Quorum::All, None, Some(undecided)) | (Quorum::Any, _, Some(undecided)) => {
+                (undecided, !wish.is_empty())
+            }
             // A requirement without policies: nothing is let through.
             (Quorum::All | Quorum::Any, None, None) => {
                 return refuse_unasked(Rejection::NotPresent(Absence::Nothing));
@@ -214,7 +222,7 @@ struct Tally<'r> {
     /// The policies that allow, and what the request gets of each.
     admissions: Vec<(&'r Policy, Admission)>,
     wish: Wish,
-    /// What a request that cannot wait is told.
+    /// What a request is told that could not be decided, and does not wait, or cannot.
     undecided: Option<Refused<'r>>,
     /// The refusal that answers.
     refused: Option<Refused<'r>>,
@@ -224,7 +232,15 @@ impl<'r> Tally<'r> {
     fn wait(&mut self, policy: &'r Policy, wish: Wish) {
         self.wish = self.wish.and(wish);
         let unavailable = Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) };
-        self.undecided.get_or_insert_with(|| Refused::by(policy, unavailable.into()));
+        self.leave_undecided(Refused::by(policy, unavailable.into()));
+    }
+
+    /// Keeps what can be tried again the soonest.
+    fn leave_undecided(&mut self, undecided: Refused<'r>) {
+        let wait = |refused: &Refused<'_>| refused.denial.rejection.retry_after();
+        if self.undecided.as_ref().is_none_or(|earlier| wait(&undecided) < wait(earlier)) {
+            self.undecided = Some(undecided);
+        }
     }
 
     /// Keeps the refusal of the policy under which the token came furthest, the first among equals.

@@ -111,6 +111,11 @@ impl Wish {
         Self { pending: self.pending.union(other.pending), refetch: self.refetch.union(other.refetch) }
     }
 
+    /// Whether it asks for nothing.
+    pub fn is_empty(self) -> bool {
+        self.providers().is_empty()
+    }
+
     /// All providers that it names.
     fn providers(self) -> ProviderSet {
         self.pending.union(self.refetch)

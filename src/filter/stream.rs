@@ -183,7 +183,7 @@ fn allow(
         Passage::ReportOnly { refused, wish } => {
             log_refusal(plugin, &refused, Consequence::Reported, attempt.now);
             host::set_variable(REPORT_VARIABLE, refused.denial.rejection.reason().name().as_bytes());
-            if wish != Wish::default() {
+            if !wish.is_empty() {
                 plugin.keys.borrow_mut().want(wish, attempt.now);
                 root::summon(plugin);
             }

@@ -98,6 +98,11 @@ impl Reason {
         }
     }
 
+    /// Whether the token was not judged: what could decide was not to be had.
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::DiscoveryUnavailable | Self::DecryptionUnavailable)
+    }
+
     /// How far a token came that is refused for this reason: of the policies of an `any-of` that all refuse, the one where it
     /// came furthest answers.
     pub fn progress(self) -> u8 {
