@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
 use rand_core::{OsRng, RngCore as _};
 use rsa::RsaPrivateKey;
+use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _, Signer as _};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Map, Value, json};
@@ -224,6 +225,12 @@ impl SigningKey {
             return Err(SigningError::WrongKey { algorithm });
         }
         Ok(Self { algorithm, kid: Some(random_kid()), secret: Secret::Symmetric(secret.to_vec()) })
+    }
+
+    /// An RSA key from PKCS #8 in PEM, for RS256, with a random `kid`.
+    pub fn from_rsa_pem(pem: &str) -> Result<Self, SigningError> {
+        let key = RsaPrivateKey::from_pkcs8_pem(pem).map_err(|error| SigningError::Rsa(error.into()))?;
+        Ok(Self { algorithm: Algorithm::Rs256, kid: Some(random_kid()), secret: Secret::Rsa(Box::new(key)) })
     }
 
     /// The same key under another `kid`.

@@ -50,6 +50,15 @@ fn a_caller_can_lie_in_the_header() {
 }
 
 #[test]
+fn an_rsa_key_can_come_from_a_file() {
+    let pem = include_str!("../../tests/fixtures/certificates/rsa.key.pem");
+    let key = SigningKey::from_rsa_pem(pem).unwrap();
+    let signature = key.signature(b"text").unwrap();
+    assert!(verifies(&key, b"text", &signature));
+    assert!(matches!(SigningKey::from_rsa_pem("no PEM"), Err(SigningError::Rsa(_))));
+}
+
+#[test]
 fn raw_bytes_are_signed_as_they_are() {
     let key = SigningKey::generate(Algorithm::Hs256).unwrap();
     let token = key.sign_raw(b"\xff{", b"").unwrap();
