@@ -14,7 +14,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../case_table/mod.rs"]
+mod case_table;
+
 mod bad_configuration;
+mod cases;
 mod hostile_requests;
 mod inline_keys;
 mod log;

@@ -11,6 +11,8 @@ pub(crate) struct Entry {
     pub(crate) id: String,
     pub(crate) status: u16,
     pub(crate) details: String,
+    /// The reason that a policy noted although it let the request through.
+    pub(crate) reported: Option<String>,
 }
 
 /// The file.
@@ -28,7 +30,9 @@ impl AccessLog {
 
     /// The format of a line.
     pub(crate) fn format() -> String {
-        format!("%REQ({REQUEST_ID})%\t%RESPONSE_CODE%\t%RESPONSE_CODE_DETAILS%\n")
+        format!(
+            "%REQ({REQUEST_ID})%\t%RESPONSE_CODE%\t%RESPONSE_CODE_DETAILS%\t%FILTER_STATE(wasm.validate_jwt:PLAIN)%\n"
+        )
     }
 
     pub(crate) fn text(&self) -> String {
@@ -52,7 +56,12 @@ impl AccessLog {
 
 fn parse(line: &str) -> Option<Entry> {
     let mut fields = line.split('\t');
-    let (id, status, details) = (fields.next()?, fields.next()?, fields.next()?);
-    let entry = Entry { id: id.to_owned(), status: status.parse().ok()?, details: details.to_owned() };
+    let (id, status, details, reported) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let entry = Entry {
+        id: id.to_owned(),
+        status: status.parse().ok()?,
+        details: details.to_owned(),
+        reported: (reported != "-").then(|| reported.to_owned()),
+    };
     fields.next().is_none().then_some(entry)
 }

@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     body_passes_waiting_heads: bool,
     watched: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
+    environment: BTreeMap<String, String>,
 }
 
 impl Setup {
@@ -48,6 +49,12 @@ impl Setup {
     /// A cluster that has no endpoint at all.
     pub(crate) fn empty_cluster(mut self, name: &str) -> Self {
         self.clusters.insert(name.to_owned(), Vec::new());
+        self
+    }
+
+    /// Variables that the filter can read.
+    pub(crate) fn environment(mut self, variables: &BTreeMap<String, String>) -> Self {
+        self.environment.clone_from(variables);
         self
     }
 
@@ -109,6 +116,7 @@ impl Setup {
                         "vm_id": "validate_jwt",
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": { "local": { "filename": module } },
+                        "environment_variables": { "key_values": self.environment },
                     },
                     "configuration": configuration,
                     "failure_policy": "FAIL_CLOSED",
