@@ -12,7 +12,7 @@
 mod case_table;
 
 use case_table::Table;
-use case_table::format::Case;
+use case_table::format::{Case, Expectation};
 use case_table::request::Sent;
 use case_table::verdict::{Answer, Observed};
 use rand_core::OsRng;
@@ -25,6 +25,7 @@ use validate_jwt::edit::Edit;
 use validate_jwt::jwe::{Decryptor, Unwrapped};
 use validate_jwt::keys::{Action, KeyStore, RequestId, Response, Waited, Wish};
 use validate_jwt::policy::Refusal;
+use validate_jwt::rejection::Reason;
 use validate_jwt::reply::reply;
 use validate_jwt::request::RequestHead;
 use validate_jwt::signature::Verifier;
@@ -216,6 +217,21 @@ fn the_table_is_large_names_every_case_once_and_holds_nothing_without_use() {
         assert!(texts.iter().any(|text| text.contains(variable)), "no plugin reads {variable}");
     }
     assert!(names.len() >= CASES, "{} cases are too few", names.len());
+}
+
+#[test]
+fn the_table_meets_every_reason_and_no_other() {
+    let table = &*TABLE;
+    let reason = |case: &Case| match &case.expect {
+        Expectation::Deny(refusal) => Some(refusal.reason.clone()),
+        Expectation::Allow(passage) => passage.reported.clone(),
+    };
+    let met: BTreeSet<String> =
+        table.files.iter().flat_map(|file| file.cases.iter().filter_map(reason)).collect();
+    // Only a burst of encrypted tokens meets it, which no single case is.
+    let all = Reason::ALL.into_iter().filter(|reason| *reason != Reason::DecryptionUnavailable);
+    let all: BTreeSet<String> = all.map(|reason| reason.name().to_owned()).collect();
+    assert_eq!(met, all);
 }
 
 #[test]
