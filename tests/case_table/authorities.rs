@@ -81,7 +81,14 @@ enum Kind {
         tenants: BTreeMap<String, Vec<String>>,
     },
     /// A user flow of Azure AD B2C.
-    B2c { name: String, tenant: String, flow: String },
+    #[serde(rename_all = "kebab-case")]
+    B2c {
+        name: String,
+        tenant: String,
+        flow: String,
+        /// Host and path of before, when it was not yet `{name}.b2clogin.com`.
+        legacy_place: Option<String>,
+    },
     /// A tenant of External ID, whose issuers and keys are on another host than its configuration.
     ExternalId { name: String, tenant: String },
     /// Any OpenID provider.
@@ -189,9 +196,11 @@ impl World {
                     self.publish_entra(hosts, name, tenant, &v1_issuer.replace(ANY_TENANT, tenant), keys);
                 }
             }
-            Kind::B2c { name, tenant, flow } => {
-                let place = format!("https://{name}.b2clogin.com/{name}.onmicrosoft.com/{flow}");
-                let issuer = format!("https://{name}.b2clogin.com/{tenant}/v2.0/");
+            Kind::B2c { name, tenant, flow, legacy_place } => {
+                let root = legacy_place.clone().unwrap_or_else(|| format!("{name}.b2clogin.com"));
+                let host = root.split('/').next().unwrap();
+                let place = format!("https://{root}/{name}.onmicrosoft.com/{flow}");
+                let issuer = format!("https://{host}/{tenant}/v2.0/");
                 let keys_url = format!("{place}/discovery/v2.0/keys");
                 self.publish_documents(&format!("{place}/v2.0"), &issuer, &keys_url, set(keys, None));
             }
