@@ -75,8 +75,8 @@ enum Kind {
     Entra {
         /// Where it publishes; the first is the host of its issuers and keys.
         hosts: Vec<String>,
-        /// The issuer of v1 tokens, with `{tenantid}`.
-        v1_issuer: String,
+        /// The issuer of v1 tokens, with `{tenantid}`; a cloud without one publishes nothing for v1.
+        v1_issuer: Option<String>,
         /// GUIDs and the domains by which each tenant can be named as well.
         tenants: BTreeMap<String, Vec<String>>,
     },
@@ -193,7 +193,8 @@ impl World {
                 let known =
                     [("common", ANY_TENANT), ("organizations", ANY_TENANT), ("consumers", PERSONAL_TENANT)];
                 for (name, tenant) in named.chain(known) {
-                    self.publish_entra(hosts, name, tenant, &v1_issuer.replace(ANY_TENANT, tenant), keys);
+                    let v1_issuer = v1_issuer.as_ref().map(|issuer| issuer.replace(ANY_TENANT, tenant));
+                    self.publish_entra(hosts, name, tenant, v1_issuer.as_deref(), keys);
                 }
             }
             Kind::B2c { name, tenant, flow, legacy_place } => {
@@ -231,7 +232,7 @@ impl World {
         hosts: &[String],
         name: &str,
         tenant: &str,
-        v1_issuer: &str,
+        v1_issuer: Option<&str>,
         keys: &[SigningKey],
     ) {
         let own = format!("https://{}", hosts[0]);
@@ -247,7 +248,7 @@ impl World {
             let place = format!("https://{host}/{name}");
             let keys_url = format!("{own}/{name}/discovery/v2.0/keys");
             self.publish_documents(&format!("{place}/v2.0"), &issuer_of(tenant), &keys_url, v2_keys.clone());
-            if tenant != PERSONAL_TENANT {
+            if let Some(v1_issuer) = v1_issuer.filter(|_| tenant != PERSONAL_TENANT) {
                 let keys_url = format!("{own}/{name}/discovery/keys");
                 self.publish_documents(&place, v1_issuer, &keys_url, set(shared, None));
             }
