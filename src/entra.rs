@@ -88,3 +88,6 @@ impl Entra {
         Err(Rejection::ClientApplicationNotAllowed(fault))
     }
 }
+
+#[cfg(test)]
+mod tests;

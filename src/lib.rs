@@ -52,6 +52,8 @@ pub mod search;
 pub mod signature;
 pub mod time;
 pub mod token;
+#[cfg(test)]
+mod trial;
 pub mod trust;
 pub mod url;
 pub mod validate;

@@ -1,155 +1,17 @@
-use std::{rc::Rc, time::Duration};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use ed25519_compact::{KeyPair, Seed};
-use rand_core::OsRng;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    config::Configuration,
-    keys::{Action, Fetch, FetchFault, ProviderId, ProviderSet, RequestId, Response},
+    keys::{ProviderId, RequestId},
     rejection::{Absence, IssuerFault, Malformed, Reason},
+    trial::{
+        NOW, OTHER_TENANT, Signer, TENANT, World, claims, configuration, metadata, reason, refetched,
+        rejection, set, wish,
+    },
 };
-
-const NOW: i64 = 1_700_000_000;
-const TENANT: &str = "11111111-2222-3333-4444-555555555555";
-const OTHER_TENANT: &str = "99999999-2222-3333-4444-555555555555";
-
-/// A signing key made of a number.
-struct Signer {
-    pair: KeyPair,
-    key_id: String,
-}
-
-impl Signer {
-    fn new(number: u8) -> Self {
-        Self { pair: KeyPair::from_seed(Seed::new([number; 32])), key_id: format!("key-{number}") }
-    }
-
-    fn jwk(&self) -> Value {
-        json!({ "kty": "OKP", "crv": "Ed25519", "kid": self.key_id, "x": URL_SAFE_NO_PAD.encode(*self.pair.pk) })
-    }
-
-    fn token(&self, claims: &Value) -> String {
-        self.token_with(&json!({ "alg": "EdDSA", "kid": self.key_id }), claims)
-    }
-
-    fn token_with(&self, header: &Value, claims: &Value) -> String {
-        let input = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string())
-        );
-        let signature = self.pair.sk.sign(&input, None);
-        format!("{input}.{}", URL_SAFE_NO_PAD.encode(*signature))
-    }
-}
-
-/// A plugin without a proxy: what the root context does, done by hand.
-struct World {
-    policy: Rc<Policy>,
-    keys: KeyStore,
-    now: Timestamp,
-}
-
-impl World {
-    fn new(configuration: &Value) -> Self {
-        let configuration = Configuration::parse(configuration.to_string().as_bytes(), &|_| None).unwrap();
-        let keys = KeyStore::new(configuration.providers, 1, configuration.max_waiting);
-        Self { policy: configuration.rulebook.only(), keys, now: Timestamp::from_secs(NOW) }
-    }
-
-    /// Answers every fetch that is due by `answer`: from the URL to a body, or none when the provider is down.
-    fn serve(&mut self, answer: impl Fn(&str) -> Option<Value>) {
-        let mut actions = self.keys.tick(self.now);
-        while let Some(action) = actions.pop() {
-            if let Action::Fetch(fetch) = action {
-                actions.extend(self.answer(&fetch, answer(&fetch.url.to_string())));
-            }
-        }
-    }
-
-    fn answer(&mut self, fetch: &Fetch, body: Option<Value>) -> Vec<Action> {
-        let response = body
-            .map(|body| Response { status: 200, body: body.to_string().into_bytes() })
-            .ok_or(FetchFault::Broken);
-        self.keys.answer(fetch, response, self.now)
-    }
-
-    fn validate(&self, token: &str) -> Outcome {
-        self.validate_again(token, Waited::default())
-    }
-
-    fn validate_again(&self, token: &str, waited: Waited) -> Outcome {
-        let headers = [(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())];
-        self.validate_head(RequestHead::new(&headers), waited)
-    }
-
-    fn validate_head(&self, head: RequestHead<'_>, waited: Waited) -> Outcome {
-        let unwrapped = Unwrapped::default();
-        let attempt = Attempt { head, waited, unwrapped: &unwrapped, now: self.now };
-        let (verifier, decryptor) = (Verifier::rust_only(), Decryptor::new(Box::new(OsRng)));
-        let crypto = Crypto { verifier: &verifier, decryptor: &decryptor };
-        validate(&self.policy, &self.keys, crypto, attempt)
-    }
-
-    fn rejection(&self, token: &str) -> Rejection {
-        rejection(self.validate(token))
-    }
-
-    fn passes(&self, token: &str) -> bool {
-        matches!(self.validate(token), Outcome::Allow(_))
-    }
-}
-
-fn rejection(outcome: Outcome) -> Rejection {
-    match outcome {
-        Outcome::Deny(denial) => denial.rejection,
-        Outcome::Allow(_) => panic!("allowed"),
-        Outcome::AwaitKeys(wish) => panic!("waits for {wish:?}"),
-    }
-}
-
-fn reason(outcome: Outcome) -> Reason {
-    rejection(outcome).reason()
-}
-
-fn wish(outcome: Outcome) -> Wish {
-    match outcome {
-        Outcome::AwaitKeys(wish) => wish,
-        Outcome::Allow(_) => panic!("allowed"),
-        Outcome::Deny(denial) => panic!("{denial:?}"),
-    }
-}
-
-fn set(ids: &[usize]) -> ProviderSet {
-    ids.iter().map(|index| ProviderId::new(*index).unwrap()).collect()
-}
-
-/// Waited for the ends of fetches from these providers, which were for the token's `kid`.
-fn refetched(ids: &[usize]) -> Waited {
-    Waited { fetched: set(ids), refetched: set(ids) }
-}
-
-/// A configuration of `openid-config` URLs and `issuers`; every host has a cluster.
-fn configuration(urls: &[&str], issuers: &[&str]) -> Value {
-    let configs: Vec<_> = urls.iter().map(|url| json!({ "url": url })).collect();
-    let mut policy = json!({ "header-name": "Authorization", "openid-config": configs });
-    if !issuers.is_empty() {
-        policy["issuers"] = json!(issuers);
-    }
-    json!({ "validate-jwt": policy, "default-cluster": "any" })
-}
-
-fn claims(iss: &str) -> Value {
-    json!({ "iss": iss, "exp": NOW + 600, "tid": TENANT })
-}
-
-/// Metadata that `host` serves for itself, its keys at `https://{host}/keys`.
-fn metadata(host: &str, issuer: &str) -> Value {
-    json!({ "issuer": issuer, "jwks_uri": format!("https://{host}/keys") })
-}
 
 fn one_provider() -> (World, Signer) {
     let mut world = World::new(&configuration(&["https://a.example/.well-known/openid-configuration"], &[]));
