@@ -178,3 +178,6 @@ impl fmt::Display for Hint {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
