@@ -124,8 +124,7 @@ pub fn decide<'r>(
     match demand {
         Demand::Nothing => Decision::Allow { policy: None, passage: Passage::Anonymous },
         Demand::Policy { requirement, allow_missing } => {
-            let mut policies = requirement.policies.iter();
-            if *allow_missing && policies.all(|policy| is_missing(&policy.source, attempt.head)) {
+            if *allow_missing && requirement.misses_token(attempt.head) {
                 let policy = Some(requirement.name.as_str());
                 return Decision::Allow { policy, passage: Passage::Anonymous };
             }
@@ -144,6 +143,11 @@ fn is_missing(source: &TokenSource, head: RequestHead<'_>) -> bool {
 }
 
 impl Requirement {
+    /// Whether there are policies, and no token where any of them looks.
+    fn misses_token(&self, head: RequestHead<'_>) -> bool {
+        !self.policies.is_empty() && self.policies.iter().all(|policy| is_missing(&policy.source, head))
+    }
+
     fn decide(&self, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Decision<'_> {
         let mut tally = Tally::default();
         for policy in &self.policies {
