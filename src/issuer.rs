@@ -75,13 +75,13 @@ impl Issuer {
     }
 
     /// Whether it and `other` are the same for a token whose `tid` is `tenant`, each filled in where it is a template.
-    pub fn equals(&self, other: &Self, tenant: Option<&str>) -> bool {
+    pub fn equals(&self, other: &Self, tenant: Option<&str>, comparison: Comparison) -> bool {
         if !self.is_template() && !other.is_template() {
-            return self == other;
+            return comparison.are_equal(&self.0, &other.0);
         }
-        tenant
-            .filter(|tenant| is_guid(tenant))
-            .is_some_and(|tenant| self.0.replace(PLACEHOLDER, tenant) == other.0.replace(PLACEHOLDER, tenant))
+        tenant.filter(|tenant| is_guid(tenant)).is_some_and(|tenant| {
+            comparison.are_equal(&self.0.replace(PLACEHOLDER, tenant), &other.0.replace(PLACEHOLDER, tenant))
+        })
     }
 
     /// The host, when the issuer is a URL.
@@ -208,11 +208,20 @@ mod tests {
     fn templates_are_equal_when_filled_in() {
         let template = Issuer::new("https://a.example/{tenantid}/v2.0");
         let own = Issuer::new(format!("https://a.example/{TENANT}/v2.0"));
-        assert!(template.equals(&own, Some(TENANT)));
-        assert!(own.equals(&template, Some(TENANT)));
-        assert!(own.equals(&own, None));
-        assert!(!template.equals(&template, None), "nothing to fill in");
-        assert!(!template.equals(&own, Some("22222222-2222-3333-4444-555555555555")));
+        for comparison in [Comparison::Exact, Comparison::IgnoreCase] {
+            assert!(template.equals(&own, Some(TENANT), comparison));
+            assert!(own.equals(&template, Some(TENANT), comparison));
+            assert!(own.equals(&own, None, comparison));
+            assert!(!template.equals(&template, None, comparison), "nothing to fill in");
+            assert!(!template.equals(&own, Some("22222222-2222-3333-4444-555555555555"), comparison));
+        }
+        let (lower, upper) = ("aaaabbbb-0000-cccc-1111-dddd2222eeee", "AAAABBBB-0000-CCCC-1111-DDDD2222EEEE");
+        let own = Issuer::new(format!("https://a.example/{lower}/v2.0"));
+        for (comparison, expected) in [(Comparison::Exact, false), (Comparison::IgnoreCase, true)] {
+            assert_eq!(template.equals(&own, Some(upper), comparison), expected);
+            let shouted = Issuer::new(format!("https://a.example/{upper}/v2.0"));
+            assert_eq!(own.equals(&shouted, None, comparison), expected);
+        }
     }
 
     #[test]

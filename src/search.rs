@@ -186,7 +186,8 @@ impl<'s, 'u> Search<'s, 'u> {
         let (tenant, comparison) = (self.token.claimed_tenant(), self.policy.issuer_comparison());
         let is_its_own = key.issuer.as_ref().is_none_or(|signer| {
             self.token.claimed_issuer().is_some_and(|iss| signer.names(iss, tenant, comparison))
-                || publication.is_some_and(|publication| signer.equals(&publication.issuer, tenant))
+                || publication
+                    .is_some_and(|publication| signer.equals(&publication.issuer, tenant, comparison))
         });
         if is_its_own {
             return Ok(());
