@@ -126,8 +126,11 @@ impl Strip {
     }
 
     /// Whether a header with this name is to be removed from a request: case does not count, nor does the mark between two words.
+    ///
+    /// A pseudo-header is none, whatever it looks like (RFC 9113 §8.3): without it there is no request.
     pub fn is_stripped(&self, name: &[u8]) -> bool {
-        self.names.binary_search_by(|known| known.iter().copied().cmp(comparable(name))).is_ok()
+        !name.starts_with(b":")
+            && self.names.binary_search_by(|known| known.iter().copied().cmp(comparable(name))).is_ok()
     }
 }
 

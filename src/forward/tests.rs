@@ -175,4 +175,7 @@ fn no_spelling_of_a_written_header_is_let_in() {
     }
     assert!(!strip.is_stripped(b"x-user-oid\xff"));
     assert!(!Strip::default().is_stripped(b"x"));
+    let strip = Strip::new(["-path", "_method"]);
+    assert!(strip.is_stripped(b"_path") && strip.is_stripped(b"-method"));
+    assert!(!strip.is_stripped(b":path") && !strip.is_stripped(b":method"), "they make the request");
 }
