@@ -24,7 +24,8 @@ fn every_case_of_the_table() {
         let (host, path) = url.strip_prefix("https://").unwrap().split_once('/').unwrap();
         provider.set(host, &format!("/{path}"), identity_provider::Answer::json(document));
     }
-    let mut setup = Setup::new().environment(table.world.environment());
+    let variables = table.world.environment().iter();
+    let mut setup = variables.fold(Setup::new(), |setup, (name, value)| setup.environment(name, value));
     for cluster in CLUSTERS {
         setup = setup.cluster(cluster, provider.address());
     }

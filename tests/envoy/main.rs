@@ -19,6 +19,8 @@ mod case_table;
 
 mod bad_configuration;
 mod cases;
+mod environment;
+mod forwarding;
 mod hostile_requests;
 mod inline_keys;
 mod log;
@@ -27,4 +29,7 @@ mod real_provider;
 mod scenarios;
 mod shipped_configurations;
 mod statistics;
+mod token_removal;
+mod token_value;
+mod variables;
 mod waiting;

@@ -13,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) details: String,
     /// The reason that a policy noted although it let the request through.
     pub(crate) reported: Option<String>,
+    /// What the setup asked for beside that.
+    pub(crate) columns: Vec<String>,
 }
 
 /// The file.
@@ -28,11 +30,13 @@ impl AccessLog {
         self.0.to_str().unwrap()
     }
 
-    /// The format of a line.
-    pub(crate) fn format() -> String {
-        format!(
-            "%REQ({REQUEST_ID})%\t%RESPONSE_CODE%\t%RESPONSE_CODE_DETAILS%\t%FILTER_STATE(wasm.validate_jwt:PLAIN)%\n"
-        )
+    /// The format of a line, with these columns at its end.
+    pub(crate) fn format(columns: &[String]) -> String {
+        let request_id = format!("%REQ({REQUEST_ID})%");
+        let reported = "%FILTER_STATE(wasm.validate_jwt:PLAIN)%";
+        let fixed = [request_id.as_str(), "%RESPONSE_CODE%", "%RESPONSE_CODE_DETAILS%", reported];
+        let all: Vec<&str> = fixed.into_iter().chain(columns.iter().map(String::as_str)).collect();
+        all.join("\t") + "\n"
     }
 
     pub(crate) fn text(&self) -> String {
@@ -57,11 +61,11 @@ impl AccessLog {
 fn parse(line: &str) -> Option<Entry> {
     let mut fields = line.split('\t');
     let (id, status, details, reported) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let entry = Entry {
+    Some(Entry {
         id: id.to_owned(),
         status: status.parse().ok()?,
         details: details.to_owned(),
         reported: (reported != "-").then(|| reported.to_owned()),
-    };
-    fields.next().is_none().then_some(entry)
+        columns: fields.map(str::to_owned).collect(),
+    })
 }

@@ -29,6 +29,10 @@ pub(crate) struct Setup {
     watched: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     environment: BTreeMap<String, String>,
+    filters_before: Vec<Value>,
+    filters_after: Vec<Value>,
+    route_headers: Vec<Value>,
+    columns: Vec<String>,
 }
 
 impl Setup {
@@ -52,12 +56,6 @@ impl Setup {
         self
     }
 
-    /// Variables that the filter can read.
-    pub(crate) fn environment(mut self, variables: &BTreeMap<String, String>) -> Self {
-        self.environment.clone_from(variables);
-        self
-    }
-
     /// Lets the body go on past a filter that holds back the head, unless it holds back the body as well.
     pub(crate) fn body_passes_waiting_heads(mut self) -> Self {
         self.body_passes_waiting_heads = true;
@@ -67,6 +65,36 @@ impl Setup {
     /// Puts the listeners into a file of their own, which Envoy reads again when it is replaced.
     pub(crate) fn watched(mut self) -> Self {
         self.watched = true;
+        self
+    }
+
+    /// Sets a variable of the VM's environment.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Puts another HTTP filter before this one, in every listener.
+    pub(crate) fn filter_before(mut self, name: &str, typed_config: Value) -> Self {
+        self.filters_before.push(http_filter(name, typed_config));
+        self
+    }
+
+    /// Puts another HTTP filter between this one and the router.
+    pub(crate) fn filter_after(mut self, name: &str, typed_config: Value) -> Self {
+        self.filters_after.push(http_filter(name, typed_config));
+        self
+    }
+
+    /// Has the router add a header to every request, with a value in the format of access logs.
+    pub(crate) fn route_header(mut self, name: &str, format: &str) -> Self {
+        self.route_headers.push(json!({ "header": { "key": name, "value": format } }));
+        self
+    }
+
+    /// Adds a column to the access log, which an entry then has among its `columns`.
+    pub(crate) fn column(mut self, format: &str) -> Self {
+        self.columns.push(format.to_owned());
         self
     }
 
@@ -91,9 +119,51 @@ impl Setup {
     /// The listeners, each with the filter.
     pub(crate) fn listeners(&self, module: &Path, access_log: &AccessLog) -> Vec<Value> {
         let listeners = self.listeners.iter();
-        listeners
-            .map(|(name, policy)| listener(name, &self.filter(name, policy, module), access_log))
-            .collect()
+        listeners.map(|(name, policy)| self.listener_document(name, policy, module, access_log)).collect()
+    }
+
+    fn listener_document(
+        &self,
+        name: &str,
+        policy: &Configuration,
+        module: &Path,
+        access_log: &AccessLog,
+    ) -> Value {
+        let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
+        let mut filters = self.filters_before.clone();
+        filters.push(self.filter(name, policy, module));
+        filters.extend(self.filters_after.clone());
+        filters.push(http_filter("envoy.filters.http.router", router));
+        json!({
+            "name": name,
+            "address": address(([127, 0, 0, 1], 0).into()),
+            "filter_chains": [{ "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+                    "stat_prefix": name,
+                    "route_config": {
+                        "virtual_hosts": [{
+                            "name": "all",
+                            "domains": ["*"],
+                            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }],
+                        }],
+                        "request_headers_to_add": self.route_headers,
+                    },
+                    "access_log": [{
+                        "name": "envoy.access_loggers.file",
+                        "typed_config": {
+                            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                            "path": access_log.path(),
+                            "log_format": {
+                                "text_format_source": { "inline_string": AccessLog::format(&self.columns) },
+                            },
+                        },
+                    }],
+                    "http_filters": filters,
+                },
+            }] }],
+        })
     }
 
     /// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
@@ -142,35 +212,6 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
     })
 }
 
-fn listener(name: &str, filter: &Value, access_log: &AccessLog) -> Value {
-    json!({
-        "name": name,
-        "address": address(([127, 0, 0, 1], 0).into()),
-        "filter_chains": [{ "filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-                "stat_prefix": name,
-                "route_config": { "virtual_hosts": [{
-                    "name": "all",
-                    "domains": ["*"],
-                    "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }],
-                }] },
-                "access_log": [{
-                    "name": "envoy.access_loggers.file",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                        "path": access_log.path(),
-                        "log_format": { "text_format_source": { "inline_string": AccessLog::format() } },
-                    },
-                }],
-                "http_filters": [filter, {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-                    },
-                }],
-            },
-        }] }],
-    })
+fn http_filter(name: &str, typed_config: Value) -> Value {
+    json!({ "name": name, "typed_config": typed_config })
 }

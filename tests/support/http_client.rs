@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
-    target: String,
+    target: Vec<u8>,
     headers: Vec<(String, Vec<u8>)>,
     body: Option<Vec<u8>>,
     secrets: Vec<Vec<u8>>,
@@ -24,11 +24,17 @@ impl Request {
     pub(crate) fn new(method: &str, target: &str) -> Self {
         Self {
             method: method.to_owned(),
-            target: target.to_owned(),
+            target: target.as_bytes().to_vec(),
             headers: Vec::new(),
             body: None,
             secrets: Vec::new(),
         }
+    }
+
+    /// Asks for these bytes instead, whatever they are.
+    pub(crate) fn target(mut self, target: impl AsRef<[u8]>) -> Self {
+        self.target = target.as_ref().to_vec();
+        self
     }
 
     /// Adds a header line; a name that is there already is sent twice.
@@ -65,7 +71,7 @@ impl Request {
     }
 
     fn head_bytes(&self) -> Vec<u8> {
-        let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
+        let mut bytes = [self.method.as_bytes(), b" ", &self.target, b" HTTP/1.1\r\n"].concat();
         let mut line = |name: &str, value: &[u8]| {
             bytes.extend_from_slice(name.as_bytes());
             bytes.extend_from_slice(b": ");
