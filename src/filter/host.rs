@@ -289,10 +289,10 @@ pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Adds one to a counter.
-pub(super) fn increment_metric(id: u32) {
+/// Adds to a counter, or to a gauge, from which it may also take away.
+pub(super) fn add_to_metric(id: u32, change: i64) {
     #[expect(unsafe_code, reason = "plain numbers")]
-    let _refused = unsafe { proxy_increment_metric(id, 1) };
+    let _refused = unsafe { proxy_increment_metric(id, change) };
 }
 
 /// Sets a gauge, or adds a value to a histogram.

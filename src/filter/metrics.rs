@@ -45,13 +45,16 @@ pub(super) struct Metrics {
     defined: RefCell<BTreeMap<String, Option<u32>>>,
     /// The same for decisions, which every request counts, by policy and outcome.
     outcomes: RefCell<BTreeMap<String, BTreeMap<&'static str, Option<u32>>>>,
+    /// How many of the waiting requests that the proxy shows are this VM's, by the gauge's number.
+    waiting: RefCell<BTreeMap<u32, i64>>,
 }
 
 impl Metrics {
     /// Metrics of the plugin of this name.
     pub(super) fn new(plugin: &str) -> Self {
         let prefix = format!("validate_jwt.plugin.{}", plain(plugin));
-        Self { prefix, defined: RefCell::default(), outcomes: RefCell::default() }
+        let (defined, outcomes, waiting) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { prefix, defined, outcomes, waiting }
     }
 
     /// Counts a decision under the name of the policy that a rule asked, if it asked one.
@@ -66,7 +69,7 @@ impl Metrics {
             id
         });
         if let Some(id) = id {
-            host::increment_metric(id);
+            host::add_to_metric(id, 1);
         }
     }
 
@@ -75,7 +78,7 @@ impl Metrics {
         let result = report.result.as_ref().map_or_else(FetchError::kind, |_| "Ok");
         let name = self.provider(report.provider, &format!("fetch.{result}"));
         if let Some(id) = self.define(MetricKind::Counter, name) {
-            host::increment_metric(id);
+            host::add_to_metric(id, 1);
         }
         let name = self.provider(report.provider, "fetch_milliseconds");
         if let Some(id) = self.define(MetricKind::Histogram, name) {
@@ -94,16 +97,27 @@ impl Metrics {
             };
             // Without a good answer there is no age; a zero would look like a fresh one.
             let age = newest.map(|publication| ("age_seconds", publication.age(now).as_secs()));
-            let gauges = [
-                ("keys", size(usable)),
-                ("ready", u64::from(usable > 0)),
-                ("waiting", size(keys.waiting_for(provider.id()))),
-            ];
+            let gauges = [("keys", size(usable)), ("ready", u64::from(usable > 0))];
             for (name, value) in gauges.into_iter().chain(age) {
                 if let Some(id) = self.define(MetricKind::Gauge, self.provider(provider.id(), name)) {
                     host::record_metric(id, value);
                 }
             }
+            self.show_waiting(provider.id(), keys.waiting_for(provider.id()));
+        }
+    }
+
+    /// Shows how many requests wait. The proxy has one gauge for all VMs: what one of them set, another that nobody waits in
+    /// would set back to zero, so each adds and takes away its own.
+    fn show_waiting(&self, provider: ProviderId, waiting: usize) {
+        let Some(id) = self.define(MetricKind::Gauge, self.provider(provider, "waiting")) else {
+            return;
+        };
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        let shown = self.waiting.borrow_mut().insert(id, waiting).unwrap_or(0);
+        let change = waiting.saturating_sub(shown);
+        if change != 0 {
+            host::add_to_metric(id, change);
         }
     }
 
@@ -119,6 +133,15 @@ impl Metrics {
         let id = host::define_metric(kind, &name);
         defined.insert(name, id);
         id
+    }
+}
+
+impl Drop for Metrics {
+    /// The gauge outlives a configuration that is replaced, with requests waiting under it.
+    fn drop(&mut self) {
+        for (id, shown) in self.waiting.get_mut().iter().filter(|(_, shown)| **shown != 0) {
+            host::add_to_metric(*id, shown.saturating_neg());
+        }
     }
 }
 
