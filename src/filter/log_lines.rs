@@ -55,12 +55,14 @@ pub(super) fn log_report(plugin: &Plugin, report: &Report) {
     let Some(provider) = keys.provider(report.provider) else {
         return;
     };
-    let (url, seconds) = (provider.url(), report.next.as_secs_f32());
+    // The number is how statistics call it.
+    let who = format!("provider {}, {}", report.provider.index(), provider.url());
+    let seconds = report.next.as_secs_f32();
     match &report.result {
         Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {
-            log::info!("{url}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
+            log::info!("{who}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
         }
-        Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{url}: {keys} keys"),
-        Err(error) => log::warn!("{url}: no new keys: {error}; next attempt in {seconds:.1} s"),
+        Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{who}: {keys} keys"),
+        Err(error) => log::warn!("{who}: no new keys: {error}; next attempt in {seconds:.1} s"),
     }
 }
