@@ -3,13 +3,14 @@
 
 use crate::support::authority::Authority;
 use crate::support::bootstrap::Setup;
-use crate::support::claims::in_force;
+use crate::support::claims::with;
 use crate::support::deadline::wait_until;
 use crate::support::envoy::{Answered, Envoy};
 use crate::support::http_client::Request;
 use crate::support::identity_provider::{Answer, Gate, IdentityProvider};
+use crate::support::light_and_dark::{LightAndDark, claims, policy};
 use crate::support::verdict::Refusal;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::thread;
 
 /// More than Envoy buffers for a stream, so that a part of the body waits in the client.
@@ -17,24 +18,6 @@ const BEYOND_BUFFERS: usize = 3_000_000;
 /// Many reads, yet little enough for Envoy to hold where it would answer 413 to more.
 const WITHIN_BUFFERS: usize = 500_000;
 const SMALL: usize = 300;
-
-fn policy(authority: &Authority) -> Value {
-    json!({
-        "validate-jwt": {
-            "header-name": "Authorization",
-            "openid-config": [{ "url": authority.configuration_url() }],
-            "audiences": ["api"],
-            "required-claims": [{ "name": "roles", "values": ["Api.Access"] }],
-        },
-        "default-cluster": "provider",
-        // The test, not the clock, ends the wait.
-        "fetch": { "timeout": "1m" },
-    })
-}
-
-fn claims(authority: &Authority) -> Value {
-    in_force(&json!({ "iss": authority.issuer, "aud": "api", "roles": ["Api.Access"] }))
-}
 
 #[test]
 fn requests_wait_for_the_keys_and_then_arrive_whole() {
@@ -53,7 +36,9 @@ fn wait_and_arrive(setup: &Setup, large: usize) {
     let gate = Gate::default();
     let held = Answer::json(&authority.key_set()).behind(&gate);
     provider.set(&authority.keys_host, &authority.keys_path, held);
-    let setup = setup.clone().cluster("provider", provider.address()).listener("api", policy(&authority));
+    // The test, not the clock, ends the wait.
+    let policy = with(&policy(&authority), "fetch", json!({ "timeout": "1m" }));
+    let setup = setup.clone().cluster("provider", provider.address()).listener("api", policy);
     let envoy = Envoy::start(&setup);
     let asked = || provider.calls(&authority.keys_host, &authority.keys_path);
     wait_until("the filter asks for keys", || !asked().is_empty());
@@ -123,31 +108,22 @@ fn arrived(envoy: &Envoy, answered: &Answered) {
 
 #[test]
 fn grpc_clients_are_answered_in_grpc() {
-    let provider = IdentityProvider::start();
-    let (authority, dark) = (Authority::plain("light.example"), Authority::plain("dark.example"));
-    authority.publish(&provider);
-    let setup = Setup::new()
-        .cluster("provider", provider.address())
-        .listener("api", policy(&authority))
-        .listener("dark", policy(&dark));
-    let envoy = Envoy::start(&setup);
+    let LightAndDark { envoy, light, dark, .. } = &LightAndDark::start();
     let call = || {
         Request::new("POST", "/pkg.Service/Call")
             .header("content-type", "application/grpc+proto")
             .header("te", "trailers")
             .body([0, 0, 0, 0, 0])
     };
-    let token = |claims: &Value| authority.token(claims);
-    let good = claims(&authority);
-    let mut other_role = good.clone();
-    other_role["roles"] = json!(["Other"]);
+    let good = claims(light);
+    let other_role = light.token(&with(&good, "roles", json!(["Other"])));
 
-    envoy.passes("api", call().bearer(&token(&good)));
-    let unavailable = call().bearer(&dark.token(&claims(&dark)));
+    envoy.passes("api", call().bearer(&light.token(&good)));
+    let unavailable = call().bearer(&dark.token(&claims(dark)));
     for (listener, request, status, message, reason) in [
         ("api", call(), "16", "JWT not present.", "TokenNotPresent"),
         ("api", call().header("authorization", "Bearer x"), "16", "Invalid JWT.", "JwtInvalid"),
-        ("api", call().bearer(&token(&other_role)), "7", "Invalid JWT.", "TokenClaimValueNotAllowed"),
+        ("api", call().bearer(&other_role), "7", "Invalid JWT.", "TokenClaimValueNotAllowed"),
         ("dark", unavailable, "14", "Service unavailable.", "DiscoveryUnavailable"),
     ] {
         let answered = envoy.send(listener, request);
