@@ -1,6 +1,6 @@
 //! The numbers that an operator watches.
 
-use crate::host::{Answer, Host, Request};
+use crate::host::{Answer, Host, Request, RootId};
 use crate::provider::{MILLISECOND, MINUTE, Provider, SECOND, ec_key, policy, rsa_key, token};
 use serde_json::json;
 
@@ -119,4 +119,17 @@ fn names_are_made_of_plain_characters() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         assert!(name.chars().all(plain), "{name}");
     }
+}
+
+#[test]
+fn a_plugin_that_ends_takes_its_requests_out_of_the_gauge() {
+    let provider = Provider::new(&[rsa_key()]);
+    provider.set_latency(SECOND);
+    let mut host = provider.host();
+    let stream = host.request(Request::with_token(&token(rsa_key())));
+    host.advance(100 * MILLISECOND);
+    assert_eq!(gauge(&host, "waiting"), 1);
+    host.close(stream);
+    host.remove_root(RootId::FIRST);
+    assert_eq!(gauge(&host, "waiting"), 0, "the gauge is the proxy's, and outlives the plugin");
 }
