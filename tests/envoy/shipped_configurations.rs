@@ -1,7 +1,9 @@
 //! The Envoy configurations that ship: Envoy accepts them, and their inline policies are those of `filter-config/`.
 
+use crate::support::access_log::AccessLog;
 use crate::support::artifacts::{module, project};
 use crate::support::envoy::validate_file;
+use crate::support::shipped;
 use serde_json::Value;
 use std::fs;
 
@@ -28,10 +30,27 @@ fn inline_policies_are_those_of_filter_config() {
         ("local.yaml", vec!["entra-client-credentials", "b2c-migration", "external-id"]),
         ("production.yaml", vec!["entra-client-credentials"]),
     ] {
-        let text = fs::read_to_string(project().join("envoy").join(name)).unwrap();
-        let inline = inline_documents(&text);
+        let inline = inline_documents(&shipped::configuration(name));
         let files: Vec<Value> = policies.into_iter().map(filter_config).collect();
         assert_eq!(inline, files, "{name}");
+    }
+}
+
+/// What the tests of statistics run with is in both, to the letter.
+#[test]
+fn statistics_have_the_same_labels_everywhere() {
+    assert_eq!(shipped::stats_config("local.yaml"), shipped::stats_config("production.yaml"));
+}
+
+#[test]
+fn access_logs_hold_what_the_tests_read_in_theirs() {
+    let columns = AccessLog::format();
+    for name in ["local.yaml", "production.yaml"] {
+        let text = shipped::configuration(name);
+        // The first is how a test finds its request again.
+        for column in columns.trim_end().split('\t').skip(1) {
+            assert!(text.contains(column), "{name} does not log {column}");
+        }
     }
 }
 

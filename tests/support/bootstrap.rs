@@ -25,6 +25,7 @@ impl From<Value> for Configuration {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     listeners: BTreeMap<String, Configuration>,
+    overlay: Option<String>,
     body_passes_waiting_heads: bool,
     watched: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
@@ -38,6 +39,16 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// Lays another bootstrap over this one, as YAML.
+    pub(crate) fn overlaid(mut self, bootstrap: impl Into<String>) -> Self {
+        self.overlay = Some(bootstrap.into());
+        self
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&str> {
+        self.overlay.as_deref()
     }
 
     pub(crate) fn listener(mut self, name: &str, configuration: impl Into<Configuration>) -> Self {

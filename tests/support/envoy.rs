@@ -72,6 +72,7 @@ impl Envoy {
         let mut process = command(&configuration)
             .arg("--admin-address-path")
             .arg(&admin_file)
+            .args(setup.overlay().into_iter().flat_map(|overlay| ["--config-yaml", overlay]))
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
@@ -117,6 +118,11 @@ impl Envoy {
 
     pub(crate) fn access_log(&self) -> &AccessLog {
         &self.access_log
+    }
+
+    /// Where Envoy tells about itself.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
     }
 
     /// The counters and gauges whose name holds this text.
