@@ -44,7 +44,7 @@ fn statistics_have_the_same_labels_everywhere() {
 
 #[test]
 fn access_logs_hold_what_the_tests_read_in_theirs() {
-    let columns = AccessLog::format();
+    let columns = AccessLog::format(&[]);
     for name in ["local.yaml", "production.yaml"] {
         let text = shipped::configuration(name);
         // The first is how a test finds its request again.
