@@ -210,7 +210,7 @@ impl Envoy {
         }
         let log = self.log();
         let deaths = ["panicked at", "RuntimeError", "unexpected status:"];
-        let refusals = ["[critical]", "Wasm VM failed"];
+        let refusals = ["][critical][", "Wasm VM failed"];
         let bad_words: Vec<&str> =
             deaths.into_iter().chain(refusals.into_iter().filter(|_| !updated)).collect();
         wrong.extend(
