@@ -29,14 +29,14 @@ fn told(decision: &Decision<'_>) -> String {
         Some((policy, _)) => format!("{} by {policy}", refused.denial.rejection.reason()),
         None => refused.denial.rejection.reason().to_string(),
     };
-    let name = |policy: &Option<&str>| policy.unwrap_or("nobody").to_owned();
+    let name = |policy: Option<&str>| policy.unwrap_or("nobody").to_owned();
     match decision {
-        Decision::Allow { policy, passage: Passage::Validated(_) } => format!("{}: allowed", name(policy)),
-        Decision::Allow { policy, passage: Passage::Anonymous } => format!("{}: anonymous", name(policy)),
+        Decision::Allow { policy, passage: Passage::Validated(_) } => format!("{}: allowed", name(*policy)),
+        Decision::Allow { policy, passage: Passage::Anonymous } => format!("{}: anonymous", name(*policy)),
         Decision::Allow { policy, passage: Passage::ReportOnly { refused, .. } } => {
-            format!("{}: reported {}", name(policy), refusal(refused))
+            format!("{}: reported {}", name(*policy), refusal(refused))
         }
-        Decision::Refuse { policy, refused } => format!("{}: refused {}", name(policy), refusal(refused)),
+        Decision::Refuse { policy, refused } => format!("{}: refused {}", name(*policy), refusal(refused)),
         Decision::AwaitKeys { policy, otherwise, .. } => {
             format!("{policy}: waits, else {}", refusal(otherwise))
         }

@@ -19,13 +19,13 @@ fn configuration() -> Value {
 /// The reason that is reported, and the keys that are wished for.
 fn reported(world: &World, token: &str) -> (Reason, Wish) {
     let headers = headers(&[("authorization", &format!("Bearer {token}"))]);
-    match world.decide(&headers, Waited::default()) {
-        Decision::Allow { policy: Some("a"), passage: Passage::ReportOnly { refused, wish } } => {
-            assert_eq!(refused.policy.map(|(name, _)| name), Some("a"));
-            (refused.denial.rejection.reason(), wish)
-        }
-        other => panic!("{}", told(&other)),
-    }
+    let decision = world.decide(&headers, Waited::default());
+    let Decision::Allow { policy: Some("a"), passage: Passage::ReportOnly { refused, wish } } = decision
+    else {
+        panic!("{}", told(&decision))
+    };
+    assert_eq!(refused.policy.map(|(name, _)| name), Some("a"));
+    (refused.denial.rejection.reason(), wish)
 }
 
 #[test]
