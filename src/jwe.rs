@@ -190,4 +190,4 @@ fn decode(encoded: &[u8]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

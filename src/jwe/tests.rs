@@ -16,16 +16,16 @@ use crate::{
 
 mod examples;
 mod rsa_rations;
-mod seal;
+pub(crate) mod seal;
 
 use seal::{CBC_KEY, encrypt_rsa, join, seal, seal_cbc, seal_rsa, wrap};
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
-const CONTENT_KEY: [u8; 16] = [7; 16];
+pub(crate) const CONTENT_KEY: [u8; 16] = [7; 16];
 const KEK: [u8; 32] = [9; 32];
 const PLAINTEXT: &[u8] = b"a nested token";
-const CERTIFICATE: &str = include_str!("../../tests/fixtures/certificates/rsa.pem");
-const PRIVATE_KEY: &str = include_str!("../../tests/fixtures/certificates/rsa.key.pem");
+pub(crate) const CERTIFICATE: &str = include_str!("../../tests/fixtures/certificates/rsa.pem");
+pub(crate) const PRIVATE_KEY: &str = include_str!("../../tests/fixtures/certificates/rsa.key.pem");
 const OTHER_PRIVATE_KEY: &str = include_str!("../../tests/fixtures/certificates/other.key.pem");
 
 /// What a request of its own comes to.

@@ -247,5 +247,9 @@ fn a_shared_secret_never_makes_the_filter_ask_the_network() {
     assert_eq!(world.rejection(&token), Rejection::KeyNotFound, "a secret of 32 bytes serves no HS384");
 }
 
+mod encrypted;
 mod entra;
 mod issuers;
+mod limits;
+mod named_keys;
+mod unsigned;

@@ -25,7 +25,12 @@ pub(super) fn join(header: &str, parts: [&[u8]; 4]) -> String {
 
 /// A token of A128GCM, good but for what `header` says.
 pub(super) fn seal(header: &str, encrypted_key: &[u8], content_key: &[u8; 16]) -> String {
-    let (vector, mut text) = ([3; 12], PLAINTEXT.to_vec());
+    seal_text(header, encrypted_key, content_key, PLAINTEXT)
+}
+
+/// The same, with `text` in it.
+pub(crate) fn seal_text(header: &str, encrypted_key: &[u8], content_key: &[u8; 16], text: &[u8]) -> String {
+    let (vector, mut text) = ([3; 12], text.to_vec());
     let authenticated = URL_SAFE_NO_PAD.encode(header);
     let tag = AesGcm::<Aes128, U12>::new(content_key.into())
         .encrypt_in_place_detached(&vector.into(), authenticated.as_bytes(), &mut text)
@@ -39,7 +44,7 @@ pub(super) fn wrap(content_key: &[u8]) -> Vec<u8> {
     wrapped
 }
 
-pub(super) fn encrypt_rsa(pem: &str, padding: Oaep, content_key: &[u8]) -> Vec<u8> {
+pub(crate) fn encrypt_rsa(pem: &str, padding: Oaep, content_key: &[u8]) -> Vec<u8> {
     private_key(pem).as_rsa().to_public_key().encrypt(&mut OsRng, padding, content_key).unwrap()
 }
 
