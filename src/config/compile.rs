@@ -11,7 +11,7 @@ use crate::{
     algorithm::{Algorithm, AlgorithmSet},
     forward::Strip,
     keys::ProviderSet,
-    policy::{Audiences, Policy, Refusal},
+    policy::{Audiences, Policy, PolicyProvider, Refusal},
     signature::VerifyingKey,
     time::Timestamp,
     token::UnsignedPermission,
@@ -70,7 +70,9 @@ fn compile_policy(wire: WrittenPolicy, providers: &mut Providers<'_>) -> Result<
     }
     let algorithms = algorithms(&wire)?;
     let own = providers.add(&wire)?;
-    let issuer_keys = issuer_keys(&options.issuer_keys, &own)?;
+    // The key sets, which stand behind, have their issuers already.
+    let documents = own.get(..wire.openid_config.len()).unwrap_or_default();
+    let issuer_keys = issuer_keys(&options.issuer_keys, documents)?;
     let options = wire.options;
     Ok(Policy {
         name: wire.name,
@@ -133,7 +135,7 @@ fn algorithms(wire: &WrittenPolicy) -> Result<AlgorithmSet, ConfigError> {
 
 fn issuer_keys(
     written: &[IssuerKeys],
-    own: &[crate::policy::PolicyProvider],
+    documents: &[PolicyProvider],
 ) -> Result<BTreeMap<String, ProviderSet>, ConfigError> {
     written
         .iter()
@@ -141,9 +143,10 @@ fn issuer_keys(
             let providers = urls
                 .iter()
                 .map(|(path, url)| {
-                    own.iter().find(|provider| provider.url == *url).map(|provider| provider.id).ok_or_else(
-                        || ConfigError::new(path.clone(), "is not one of the policy's `openid-config`"),
-                    )
+                    let named = documents.iter().find(|document| document.url.is_same_place(url));
+                    named.map(|document| document.id).ok_or_else(|| {
+                        ConfigError::new(path.clone(), "is not one of the policy's `openid-config`")
+                    })
                 })
                 .collect::<Result<_, _>>()?;
             Ok((issuer.clone(), providers))

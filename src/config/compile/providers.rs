@@ -22,7 +22,7 @@ impl<'w> Providers<'w> {
         Self { clusters, fetch: &written.fetch, settings: Vec::new() }
     }
 
-    /// The providers that a policy names, known from now on.
+    /// The providers that a policy names, known from now on: first its `openid-config`, then its `options.jwks`.
     pub(super) fn add(&mut self, policy: &WrittenPolicy) -> Result<Vec<PolicyProvider>, ConfigError> {
         let documents =
             policy.openid_config.iter().map(|config| (&config.path, &config.url, Origin::Discovery));
