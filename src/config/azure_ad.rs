@@ -15,7 +15,7 @@ use super::{
 use crate::{
     issuer::{self, is_guid},
     policy::{ApplicationId, DefaultTexts, Entra, Tenant},
-    url::{self, Url},
+    url::Url,
 };
 
 /// Where Entra signs in the tenants of its public cloud.
@@ -185,17 +185,24 @@ fn read_tenant(node: &Node<'_>, endpoint: &Url) -> Result<String, ConfigError> {
     } else {
         text
     };
-    let is_domain =
-        || url::parse_authority(&tenant).is_ok_and(|(_, port)| port.is_none() && tenant.contains('.'));
     let is_well_known =
         ["organizations", "common", "consumers"].contains(&tenant.to_ascii_lowercase().as_str());
-    if is_well_known || is_guid(&tenant) || is_domain() {
+    if is_well_known || is_guid(&tenant) || is_domain(&tenant) {
         return Ok(tenant.to_ascii_lowercase());
     }
     Err(node.error(
         "is not a tenant; expected its GUID, one of its domains (`contoso.com`), a URL with one of them, `organizations`, \
          `common` or `consumers`",
     ))
+}
+
+/// Whether `text` is labels with a dot between each two (RFC 1035 §2.3.1, and `_`): it becomes a segment of a path.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text.contains('.') && text.split('.').all(is_label)
 }
 
 /// The documents of version 2 and of version 1; personal accounts have the first alone.
