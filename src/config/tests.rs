@@ -483,3 +483,5 @@ fn a_configuration_has_a_size() {
     let text = " ".repeat(MAX_CONFIGURATION_BYTES + 1);
     assert_eq!(parse(&text).unwrap_err(), "configuration: is longer than 1048576 bytes");
 }
+
+mod azure_ad;
