@@ -17,8 +17,10 @@ mod support;
 #[path = "../case_table/mod.rs"]
 mod case_table;
 
+mod azure_clouds;
 mod bad_configuration;
 mod cases;
+mod encrypted;
 mod environment;
 mod forwarding;
 mod hostile_requests;

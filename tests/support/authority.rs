@@ -21,14 +21,32 @@ pub(crate) struct Authority {
 impl Authority {
     /// A tenant of Microsoft Entra ID, v2.
     pub(crate) fn entra(tenant: &str) -> Self {
+        Self::entra_at("login.microsoftonline.com", tenant)
+    }
+
+    /// A tenant of the cloud of Microsoft Entra ID whose sign-in is at this host, v2.
+    pub(crate) fn entra_at(host: &str, tenant: &str) -> Self {
         Self {
-            host: "login.microsoftonline.com".to_owned(),
-            issuer: format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+            host: host.to_owned(),
+            issuer: format!("https://{host}/{tenant}/v2.0"),
             configuration_path: format!("/{tenant}/v2.0/.well-known/openid-configuration"),
-            keys_host: "login.microsoftonline.com".to_owned(),
+            keys_host: host.to_owned(),
             keys_path: format!("/{tenant}/discovery/v2.0/keys"),
             keys: vec![SigningKey::generate(Algorithm::Rs256).unwrap()],
             like_entra: true,
+        }
+    }
+
+    /// The same tenant of Entra ID in v1: with the same keys, which name no issuer there, and another issuer of its own.
+    pub(crate) fn version_1(&self) -> Self {
+        let tenant = self.configuration_path.split('/').nth(1).unwrap();
+        let tokens_host = if self.host.ends_with(".cn") { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
+        Self {
+            issuer: format!("https://{tokens_host}/{tenant}/"),
+            configuration_path: format!("/{tenant}/.well-known/openid-configuration"),
+            keys_path: format!("/{tenant}/discovery/keys"),
+            like_entra: false,
+            ..self.clone()
         }
     }
 

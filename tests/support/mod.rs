@@ -12,6 +12,7 @@ pub(crate) mod http_client;
 pub(crate) mod http_message;
 pub(crate) mod http_server;
 pub(crate) mod identity_provider;
+pub(crate) mod jwe;
 pub(crate) mod light_and_dark;
 pub(crate) mod openid_provider;
 pub(crate) mod prometheus;
