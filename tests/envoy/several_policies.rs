@@ -1,0 +1,400 @@
+//! `policies` and `rules` on real requests: which policy decides, what each provider is asked, who waits and who does not.
+
+use crate::support::authority::{Authority, now};
+use crate::support::bootstrap::Setup;
+use crate::support::claims::in_force;
+use crate::support::deadline::wait_until;
+use crate::support::envoy::{Answered, Envoy};
+use crate::support::http_client::Request;
+use crate::support::identity_provider::{Answer, Gate, IdentityProvider};
+use crate::support::verdict::{Case, Refusal};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use validate_jwt_cli::signing::{Algorithm, SigningKey};
+
+const TENANT: &str = "11111111-2222-3333-4444-555555555555";
+
+fn policy(header: &str, authority: &Authority, audience: &str) -> Value {
+    json!({
+        "validate-jwt": {
+            "header-name": header,
+            "openid-config": [{ "url": authority.configuration_url() }],
+            "audiences": [audience],
+            "failed-validation-error-message": format!("Not for {audience}."),
+        },
+    })
+}
+
+fn inline_policy(header: &str, key: &SigningKey, message: &str) -> Value {
+    json!({
+        "validate-jwt": {
+            "header-name": header,
+            "issuer-signing-keys": [{ "value": STANDARD.encode(key.secret().unwrap()) }],
+            "issuers": ["https://issuer.example"],
+            "failed-validation-error-message": message,
+            "required-claims": [{ "name": "scp", "values": ["orders.read"] }],
+        },
+    })
+}
+
+fn token(authority: &Authority, audience: &str) -> String {
+    authority.token(&in_force(
+        &json!({ "iss": authority.issuer, "aud": audience, "tid": TENANT, "ver": "2.0", "azp": "client" }),
+    ))
+}
+
+fn inline_token(key: &SigningKey, scope: &str) -> String {
+    let claims = json!({ "iss": "https://issuer.example", "exp": now() + 600, "scp": scope });
+    key.sign(&json!({}), &claims).unwrap()
+}
+
+fn expect(envoy: &Envoy, answered: &Answered, expected: Option<Refusal<'_>>) {
+    envoy.judge(answered, expected).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+#[test]
+fn a_provider_that_many_policies_name_is_fetched_once() {
+    let provider = IdentityProvider::start();
+    let entra = Authority::entra(TENANT);
+    let version_1 = entra.version_1();
+    entra.publish(&provider);
+    version_1.publish(&provider);
+    let azure = |audience: &str| json!({ "validate-azure-ad-token": { "tenant-id": TENANT, "audiences": [audience] } });
+    // The same place, spelled otherwise.
+    let mut other = policy("X-Other", &entra, "four");
+    let spelled =
+        entra.configuration_url().replace("https://login", "https://LOGIN").replace(".com/", ".com:443/");
+    other["validate-jwt"]["openid-config"][0]["url"] = json!(spelled);
+    let configuration = json!({
+        "policies": {
+            "one": policy("Authorization", &entra, "one"),
+            "two": policy("Authorization", &entra, "two"),
+            "three": azure("three"),
+            "four": other,
+            "five": azure("five"),
+            "any": { "any-of": ["one", "two", "three"] },
+        },
+        "rules": [
+            { "match": { "path": "/one" }, "policy": "one" },
+            { "match": { "path": "/two" }, "policy": "two" },
+            { "match": { "path": "/three" }, "policy": "three" },
+            { "match": { "path": "/four" }, "policy": "four" },
+            { "match": { "path": "/any" }, "policy": "any" },
+            { "match": {}, "policy": "five" },
+        ],
+        "default-cluster": "entra",
+    });
+    let setup = Setup::new().cluster("entra", provider.address()).listener("api", configuration);
+    let envoy = Envoy::start(&setup);
+    let calls = || {
+        let of = |authority: &Authority| {
+            let calls = |path: &str| provider.calls(&authority.host, path).len();
+            [calls(&authority.configuration_path), calls(&authority.keys_path)]
+        };
+        [of(&entra), of(&version_1)].concat()
+    };
+    let get = |path: &str, audience: &str| Request::get(path).bearer(&token(&entra, audience));
+    let in_header = |token: String| Request::get("/four").secret(&token).header("x-other", token);
+    let refused = |name: &str, request, message| {
+        Case::refused(name, request, Refusal::saying("TokenAudienceNotAllowed", message))
+    };
+    let wrong = envoy.try_all(
+        "api",
+        vec![
+            Case::passes("one", get("/one", "one")),
+            Case::passes("two", get("/two", "two")),
+            Case::passes("three", get("/three", "three")),
+            Case::passes("four", in_header(token(&entra, "four"))),
+            Case::passes("five", get("/", "five")),
+            Case::passes("any, the last", get("/any", "three")),
+            refused("two for one", get("/one", "two"), "Not for one."),
+            refused("one for four", in_header(token(&entra, "one")), "Not for four."),
+            refused("none of any: the first answers", get("/any", "five"), "Not for one."),
+            refused("one for five", get("/elsewhere", "one"), "Invalid Azure AD JWT"),
+        ],
+    );
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+    // Once by the worker's VM, once by the main thread's.
+    wait_until("every document is fetched", || calls().iter().all(|calls| *calls >= 2));
+    assert_eq!(calls(), [2, 2, 2, 2]);
+    // A key that nobody knows: one refetch for all policies that wait for it, of the worker alone.
+    let stranger = Authority::entra(TENANT);
+    let waiting: Vec<_> = ["/one", "/two", "/three", "/any", "/", "/one"]
+        .map(|path| envoy.begin("api", Request::get(path).bearer(&token(&stranger, "one"))))
+        .into_iter()
+        .collect();
+    for pending in waiting {
+        let answered = envoy.finish(pending);
+        assert_eq!(envoy.details(&answered.id), "validate_jwt{TokenSignatureKeyNotFound}");
+    }
+    assert_eq!(calls()[..2], [3, 3]);
+}
+
+#[test]
+fn composites_wait_only_for_what_can_still_decide() {
+    let provider = IdentityProvider::start();
+    let gate = Gate::default();
+    let late = Authority::plain("late.example");
+    late.publish(&provider);
+    provider.set(&late.keys_host, &late.keys_path, Answer::json(&late.key_set()).behind(&gate));
+    let key = SigningKey::generate(Algorithm::Hs256).unwrap();
+    let (first, second) = (json!(["late", "inline"]), json!(["inline", "late"]));
+    let configuration = json!({
+        "policies": {
+            "late": policy("Authorization", &late, "api"),
+            "inline": inline_policy("X-Inline", &key, "No partner."),
+            "any-late-first": { "any-of": first },
+            "any-late-last": { "any-of": second },
+            "all-late-first": { "all-of": first },
+            "all-late-last": { "all-of": second },
+        },
+        "rules": [
+            { "match": { "path-prefix": "/any/1" }, "policy": "any-late-first" },
+            { "match": { "path-prefix": "/any/2" }, "policy": "any-late-last" },
+            { "match": { "path-prefix": "/all/1" }, "policy": "all-late-first" },
+            { "match": { "path-prefix": "/all/2" }, "policy": "all-late-last" },
+            { "match": {}, "policy": "late" },
+        ],
+        "default-cluster": "provider",
+        "fetch": { "timeout": "1m" },
+    });
+    let setup = Setup::new().cluster("provider", provider.address()).listener("api", configuration);
+    let envoy = Envoy::start(&setup);
+    let good = token(&late, "api");
+    let (partner, other_scope) = (inline_token(&key, "orders.read"), inline_token(&key, "other"));
+    let get = |path: &str| Request::get(path).bearer(&good).secret(&partner).secret(&other_scope);
+    let scope = || Refusal::saying("TokenClaimValueNotAllowed", "No partner.");
+    for place in ["1", "2"] {
+        // What the inline keys can decide alone is decided at once.
+        envoy.passes("api", get(&format!("/any/{place}")).header("x-inline", &partner));
+        envoy.refuses("api", get(&format!("/all/{place}")).header("x-inline", &other_scope), scope());
+        let missing = Refusal::saying("TokenNotPresent", "No partner.");
+        envoy.refuses("api", get(&format!("/all/{place}")), missing);
+    }
+    let begin = |path: String, inline: &str| envoy.begin("api", get(&path).header("x-inline", inline));
+    let wait = ["1", "2"].map(|place| {
+        [
+            (begin(format!("/any/{place}"), &other_scope), None),
+            (begin(format!("/any/{place}"), "nonsense"), None),
+            (begin(format!("/all/{place}"), &partner), None),
+        ]
+    });
+    let stranger = token(&Authority::plain("late.example"), "api");
+    let by_stranger = |path: &str, inline: &str| {
+        envoy.begin("api", Request::get(path).bearer(&stranger).secret(inline).header("x-inline", inline))
+    };
+    let unknown = Refusal::saying("TokenSignatureKeyNotFound", "Not for api.");
+    let refused = [
+        // In an `any-of` the token that came furthest answers.
+        (by_stranger("/any/1", &other_scope), Some(scope())),
+        (by_stranger("/any/2", &other_scope), Some(scope())),
+        (by_stranger("/all/1", &partner), Some(unknown)),
+        (by_stranger("/all/2", &partner), Some(unknown)),
+    ];
+    let active = || envoy.statistics("http.api.downstream_rq_active")["http.api.downstream_rq_active"];
+    wait_until("ten wait", || active() == 10);
+    for (pending, _) in wait.iter().flatten().chain(&refused) {
+        assert!(pending.connection.is_silent(), "request {} did not wait", pending.id);
+    }
+    gate.open();
+    for (pending, expected) in wait.into_iter().flatten().chain(refused) {
+        let answered = envoy.finish(pending);
+        expect(&envoy, &answered, expected);
+    }
+}
+
+/// Rules by path, method and host, over two inline policies.
+fn routed(staff: &SigningKey, admin: &SigningKey, dark: &Authority) -> Value {
+    json!({
+        "policies": {
+            "staff": inline_policy("Authorization", staff, "Staff alone."),
+            "admin": inline_policy("Authorization", admin, "Admins alone."),
+            "dark": policy("Authorization", dark, "api"),
+        },
+        "rules": [
+            { "match": { "path": "/healthz" }, "allow-anonymous": true },
+            { "match": { "path-prefix": "/admin", "methods": ["POST", "DELETE"], "hosts": ["api.example"] }, "policy": "admin" },
+            { "match": { "path-prefix": "/Case", "ignore-case": true }, "policy": "admin" },
+            { "match": { "hosts": ["*.admin.example"] }, "policy": "admin" },
+            { "match": { "path": "/gr%C3%BC%C3%9F" }, "policy": "admin" },
+            { "match": { "path-prefix": "/dark" }, "policy": "dark" },
+            { "match": {}, "policy": "staff" },
+        ],
+        "default-cluster": "provider",
+    })
+}
+
+#[test]
+fn rules_choose_by_path_method_and_host() {
+    let keys = [(); 2].map(|()| SigningKey::generate(Algorithm::Hs256).unwrap());
+    let [staff, admin] = &keys;
+    let configuration = routed(staff, admin, &Authority::plain("dark.example"));
+    let envoy = Envoy::start(&Setup::new().empty_cluster("provider").listener("api", configuration));
+    let [as_staff, as_admin] = keys.each_ref().map(|key| inline_token(key, "orders.read"));
+    // Whose token passes: the other's must not.
+    let (mine, others) = ((&as_staff, "Staff alone."), (&as_admin, "Admins alone."));
+    let mut cases = vec![
+        Case::passes("healthz", Request::get("/healthz")),
+        Case::passes("healthz with a query", Request::get("/healthz?a=b")),
+        Case::passes("healthz encoded", Request::get("/%68ealth%7A")),
+        Case::passes("healthz with nonsense", Request::get("/healthz").header("authorization", "Bearer x")),
+    ];
+    for path in ["/healthz/", "/healthz/x", "/Healthz", "/healthzz", "/?/healthz", "/x/healthz"] {
+        let refusal = Refusal::saying("TokenNotPresent", "Staff alone.");
+        cases.push(Case::refused(path, Request::get(path), refusal));
+    }
+    for (method, path, host, (passes, _), (fails, message)) in [
+        ("POST", "/admin", "api.example", others, mine),
+        ("POST", "/admin", "api.example", others, mine),
+        ("DELETE", "/admin/users?x=/", "API.Example:8443", others, mine),
+        ("POST", "/%61dmin/", "api.example.", others, mine),
+        ("GET", "/admin", "api.example", mine, others),
+        ("PATCH", "/admin", "api.example", mine, others),
+        ("POST", "/admin", "www.example", mine, others),
+        ("POST", "/admin", "api.example.evil", mine, others),
+        ("POST", "/administrator", "api.example", mine, others),
+        ("POST", "/ADMIN", "api.example", mine, others),
+        ("POST", "/x?/admin", "api.example", mine, others),
+        ("GET", "/cASE/1", "api.example", others, mine),
+        ("GET", "/caseless", "api.example", mine, others),
+        ("GET", "/", "eu.admin.example", others, mine),
+        ("GET", "/", "a.b.ADMIN.example:80", others, mine),
+        ("GET", "/", "admin.example", mine, others),
+        ("GET", "/", "xadmin.example", mine, others),
+        ("GET", "/gr%c3%bc%C3%9f", "api.example", others, mine),
+        ("GET", "/gr%C3%BCss", "api.example", mine, others),
+    ] {
+        let name = format!("{method} {host}{path}");
+        let request = |token: &str| Request::new(method, path).header("host", host).bearer(token);
+        cases.push(Case::passes(format!("{name} by whom it is for"), request(passes)));
+        // The message is that of the policy whose token this is not.
+        let own = if message == "Staff alone." { "Admins alone." } else { "Staff alone." };
+        cases.push(Case::refused(name, request(fails), Refusal::saying("TokenSignatureInvalid", own)));
+    }
+    let wrong = envoy.try_all("api", cases);
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+}
+
+#[test]
+fn paths_that_can_be_read_in_two_ways_are_answered_400() {
+    let keys = [(); 2].map(|()| SigningKey::generate(Algorithm::Hs256).unwrap());
+    let configuration = routed(&keys[0], &keys[1], &Authority::plain("dark.example"));
+    let without_paths = json!({
+        "policies": { "staff": inline_policy("Authorization", &keys[0], "Staff alone.") },
+        "rules": [{ "match": { "methods": ["POST"] }, "policy": "staff" }, { "match": {}, "allow-anonymous": true }],
+    });
+    let setup = Setup::new()
+        .empty_cluster("provider")
+        .listener("api", configuration)
+        .listener("without-paths", without_paths);
+    let envoy = Envoy::start(&setup);
+    let good = inline_token(&keys[0], "orders.read");
+    let paths: Vec<&[u8]> = vec![
+        b"/admin/../orders",
+        b"/orders/..",
+        b"/./healthz",
+        b"/healthz/.",
+        b"/%2e%2e/healthz",
+        b"/.%2E/healthz",
+        b"/%2e/healthz",
+        b"//admin",
+        b"/orders//1",
+        b"/orders//",
+        b"/%2fadmin",
+        b"/orders%2F1",
+        b"/orders\\1",
+        b"/\\admin",
+        b"/orders%5c1",
+        b"/orders;jsessionid=1",
+        b"/healthz;/../admin",
+        b"/healthz%3B",
+        b"/orders%00",
+        b"/orders%0a",
+        b"/orders%1F",
+        b"/orders%7f",
+        b"/orders%2500",
+        b"/%252e%252e/admin",
+        b"/%2561dmin",
+        b"/orders%",
+        b"/orders%2",
+        b"/orders%zz",
+        b"/orders%u0041",
+        b"/orders%ff",
+        b"/%c0%ae%c0%ae/admin",
+        b"/orders%c3",
+        b"/orders%ed%a0%80",
+        // Some who ignore case read U+017F as `s`.
+        b"/Ca%C5%BFe/1",
+        b"/healthz;?a=b",
+        b"/..?a=b",
+    ];
+    let mut wrong = Vec::new();
+    for path in paths {
+        let name = String::from_utf8_lossy(path).into_owned();
+        let refusal = Refusal { status: 400, reason: "PathAmbiguous", message: "Bad request." };
+        let request = Request::get("/").target(path).bearer(&good);
+        let answered = envoy.send("api", request.clone());
+        wrong.extend(envoy.judge(&answered, Some(refusal)).err().map(|fault| format!("{name}: {fault}")));
+        // Where no rule matches by path, no path is ambiguous.
+        let answered = envoy.send("without-paths", request);
+        wrong.extend(envoy.judge(&answered, None).err().map(|fault| format!("{name}, without: {fault}")));
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+    // These Envoy refuses by itself, before any filter.
+    for path in [&b"/\xff"[..], b"/orders\xc3\xbc\xff", b"/..#", b"/orders\0", b"/orders\x01"] {
+        let answered = envoy.send("without-paths", Request::get("/").target(path));
+        assert_eq!((answered.response.status, answered.by_upstream), (400, false), "{path:?}");
+    }
+    for path in [
+        "/orders?a=//..;%00%ff",
+        "/orders/...",
+        "/orders/..x",
+        "/a+b",
+        "/orders/?x=#y".split('#').next().unwrap(),
+    ] {
+        envoy.passes("api", Request::get(path).bearer(&good));
+    }
+}
+
+#[test]
+fn grpc_clients_are_told_in_grpc() {
+    let keys = [(); 2].map(|()| SigningKey::generate(Algorithm::Hs256).unwrap());
+    let dark = Authority::plain("dark.example");
+    let configuration = routed(&keys[0], &keys[1], &dark);
+    let envoy = Envoy::start(&Setup::new().empty_cluster("provider").listener("api", configuration));
+    let call = |path: &str| {
+        let request =
+            Request::new("POST", path).header("content-type", "application/grpc").header("te", "trailers");
+        request.body([0, 0, 0, 0, 0])
+    };
+    let bearer = |path: &str, token: &str| call(path).bearer(token);
+    envoy.passes("api", bearer("/pkg.Service/Call", &inline_token(&keys[0], "orders.read")));
+    envoy.passes("api", call("/healthz"));
+    for (request, status, message, reason) in [
+        (call("/pkg.Service//Call"), "3", "Bad request.", "PathAmbiguous"),
+        (call("/pkg.Service/Call"), "16", "Staff alone.", "TokenNotPresent"),
+        (
+            bearer("/admin/x", &inline_token(&keys[0], "orders.read")),
+            "16",
+            "Admins alone.",
+            "TokenSignatureInvalid",
+        ),
+        (
+            bearer("/pkg.Service/Call", &inline_token(&keys[0], "x")),
+            "7",
+            "Staff alone.",
+            "TokenClaimValueNotAllowed",
+        ),
+        (bearer("/dark/Call", &token(&dark, "api")), "14", "Service unavailable.", "DiscoveryUnavailable"),
+    ] {
+        let request = request.header("host", "api.example");
+        let answered = envoy.send("api", request);
+        let headers = &answered.response.headers;
+        let found = ["content-type", "grpc-status", "grpc-message"].map(|name| headers.text(name));
+        assert_eq!(found, [Some("application/grpc"), Some(status), Some(message)], "{reason}");
+        assert_eq!(answered.response.status, 200, "{reason}");
+        assert_eq!(envoy.details(&answered.id), format!("validate_jwt{{{reason}}}"));
+        assert!(envoy.upstream().seen(&answered.id).is_none(), "{reason}");
+    }
+}
