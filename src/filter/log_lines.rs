@@ -37,15 +37,15 @@ pub(super) fn log_refusal(plugin: &Plugin, refused: &Refused<'_>, consequence: C
     log::info!("{verb}: {}: {rejection}{policy}{quoted}{hint}{left_out}", rejection.reason());
 }
 
+/// Between quotation marks, which are escaped in the excerpt: the caller's text cannot pass for a part of the line.
 fn quoted(quote: &Quote) -> String {
-    let text = |text: &Option<String>| {
-        text.as_deref().map_or_else(|| "-".to_owned(), |text| Excerpt(text).to_string())
-    };
+    let text =
+        |text: Option<&str>| text.map_or_else(|| "-".to_owned(), |text| format!("\"{}\"", Excerpt(text)));
     format!(
         "; alg {}, kid {}, issuer host {}",
-        Excerpt(&quote.algorithm),
-        text(&quote.key_id),
-        text(&quote.issuer_host)
+        text(Some(&quote.algorithm)),
+        text(quote.key_id.as_deref()),
+        text(quote.issuer_host.as_deref())
     )
 }
 

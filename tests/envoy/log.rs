@@ -58,15 +58,15 @@ fn a_refusal_has_one_line_with_what_may_be_known_of_the_token() {
     let LightAndDark { envoy, light, .. } = &LightAndDark::start();
     let kid = light.key().kid().unwrap();
     let expired = light.token(&with(&claims(light), "exp", json!(now() - 60)));
-    let forged_line = "x\n[critical] refused: all; alg none";
-    let strange = json!({ "kid": forged_line, "alg": "ES256" });
+    let forgery = "k\", issuer host \"x\"\nrefused: all; alg \"none";
+    let strange = json!({ "kid": forgery, "alg": "ES256" });
     let strange = light.key().sign(&strange, &claims(light)).unwrap();
     for (token, reason, of_token) in [
-        (&expired, "TokenExpired", format!("alg ES256, kid {kid}, issuer host light.example")),
+        (&expired, "TokenExpired", format!(r#"alg "ES256", kid "{kid}", issuer host "light.example""#)),
         (
             &strange,
             "TokenSignatureKeyNotFound",
-            r"alg ES256, kid x\n[critical] refused: all; alg none, issuer host light.example".to_owned(),
+            r#"alg "ES256", kid "k\", issuer host \"x\"\nrefused: all; alg \"none", issuer host "light.example""#.to_owned(),
         ),
     ] {
         let line = logs(envoy, "api", reason, || Request::get("/").bearer(token));
@@ -218,7 +218,7 @@ fn the_traps_of_entra_are_explained() {
     ] {
         let Trap { listener, reason, hint, host, token, kid } = trap;
         let line = logs(&envoy, listener, reason, || Request::get("/").bearer(&token));
-        let end = format!("; alg RS256, kid {kid}, issuer host {host}; hint: {hint}");
+        let end = format!(r#"; alg "RS256", kid "{kid}", issuer host "{host}"; hint: {hint}"#);
         assert!(line.contains(&end), "{hint:?} is not in: {line}");
     }
     // Without groups there is no hint about too many of them.
