@@ -12,6 +12,9 @@ use crate::{
     validate::{self, Admission, Attempt, Crypto, Denial, Outcome},
 };
 
+/// What stands for the policy in statistics when a rule asked none; no policy may be called so.
+pub const NO_POLICY: &str = "none";
+
 /// The rules of a configuration.
 #[derive(Clone, Debug)]
 pub struct Rulebook {

@@ -34,6 +34,22 @@ fn with_key(key: &str) -> String {
     format!(r#"{{"validate-jwt":{{"header-name":"Authorization","issuer-signing-keys":[{key}]}}}}"#)
 }
 
+/// The statistics could not tell its requests from those for which no policy is asked.
+#[test]
+fn no_policy_is_called_none() {
+    let policies = |name: &str| {
+        let policy = r#"{"validate-jwt":{"header-name":"Authorization","openid-config":[{"url":"https://idp.example/x"}]}}"#;
+        parse(&format!(
+            r#"{{"policies":{{"{name}":{policy}}},"rules":[{{"match":{{}},"policy":"{name}"}}],"default-cluster":"idp"}}"#
+        ))
+    };
+    assert!(policies("None").is_ok());
+    assert_eq!(
+        policies("none").unwrap_err(),
+        "policies.none: is how requests are counted for which no policy is asked; choose another name"
+    );
+}
+
 #[test]
 fn every_word_of_a_policy_is_read() {
     let configuration = parse(

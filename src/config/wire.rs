@@ -10,7 +10,10 @@ use super::{
     reader::{Members, Node},
     route::{self, WrittenRules},
 };
-use crate::{decision::Quorum, json::Json};
+use crate::{
+    decision::{NO_POLICY, Quorum},
+    json::Json,
+};
 
 /// The whole configuration.
 #[derive(Debug)]
@@ -103,6 +106,11 @@ fn read_policies(node: &Node<'_>, sources: KeySources<'_>) -> Result<Policies, C
     }
     for (name, entry) in entries {
         entry.check_name(name)?;
+        if name == NO_POLICY {
+            return Err(
+                entry.error("is how requests are counted for which no policy is asked; choose another name")
+            );
+        }
         let members = entry
             .members(&["validate-jwt", "validate-azure-ad-token", "options", "any-of", "all-of"], &[])?;
         match read_composite(name, &entry, &members)? {

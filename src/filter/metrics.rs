@@ -4,13 +4,11 @@ use std::{cell::RefCell, collections::BTreeMap};
 
 use super::host::{self, MetricKind};
 use crate::{
+    decision::NO_POLICY,
     keys::{Availability, FetchError, KeyStore, ProviderId, Report},
     rejection::Reason,
     time::Timestamp,
 };
-
-/// The name under which requests are counted that no policy decided about.
-const NO_POLICY: &str = "none";
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug)]
