@@ -206,3 +206,45 @@ fn every_reason_is_explained() {
         );
     }
 }
+
+#[test]
+fn every_source_file_is_on_the_map() {
+    let map = read("docs/architecture.md");
+    for path in files("src", "rs") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name != "lib.rs" {
+            assert!(map.contains(&format!("{name}`")), "{name} is not in docs/architecture.md");
+        }
+    }
+}
+
+#[test]
+fn every_limit_that_a_document_names_exists() {
+    let sources: String = ["src", "src/certificate", "src/config", "src/jwe", "src/keys", "src/signature"]
+        .into_iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .map(read)
+        .collect();
+    for name in read("docs/architecture.md").split('`').filter(|name| name.starts_with("MAX_")) {
+        assert!(sources.contains(&format!("const {name}: ")), "{name} is no constant");
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let text = read("docs/dependencies.md");
+    for manifest in ["Cargo.toml", "cli/Cargo.toml"] {
+        let manifest = read(manifest);
+        let mut is_dependency = false;
+        for line in manifest.lines() {
+            if line.starts_with('[') {
+                is_dependency = line.ends_with("dependencies]");
+            } else if is_dependency && let Some((name, _)) = line.split_once(['=', '.']) {
+                let name = name.trim();
+                if !name.starts_with('#') && !name.starts_with("validate-jwt") {
+                    assert!(text.contains(&format!("`{name}`")), "{name} is not in docs/dependencies.md");
+                }
+            }
+        }
+    }
+}
