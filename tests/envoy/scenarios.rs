@@ -1,9 +1,11 @@
-//! Every policy of `filter-config/` on a real Envoy: a good token passes, and for each condition of the policy a token
+//! The policies of `filter-config/` on a real Envoy: a good token passes, and for each condition of the policy a token
 //! that fails this one alone is refused for exactly this reason.
 
+mod azure_ad;
 mod b2c;
 mod entra;
 mod external_id;
+mod several;
 
 use crate::support::artifacts::project;
 use crate::support::authority::{Authority, now};
@@ -49,6 +51,38 @@ fn every_condition_of_every_scenario_policy_holds() {
     ]
     .concat();
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+}
+
+#[test]
+fn entras_own_policy_takes_its_tenants_and_nobody_elses() {
+    let provider = IdentityProvider::start();
+    let (own, organizations) = (azure_ad::Tenant::own(), azure_ad::Tenant::organizations());
+    own.publish(&provider);
+    organizations.publish(&provider);
+    let setup = Setup::new()
+        .cluster("entra", provider.address())
+        .listener("workforce", policy("entra-workforce"))
+        .listener("organizations", policy("entra-organizations"));
+    let envoy = Envoy::start(&setup);
+    let wrong: Vec<String> = [
+        envoy.try_all("workforce", azure_ad::cases_of_workforce(&own)),
+        envoy.try_all("organizations", azure_ad::cases_of_organizations(&organizations)),
+    ]
+    .concat();
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+}
+
+#[test]
+fn the_request_chooses_among_several_policies() {
+    let provider = IdentityProvider::start();
+    let parties = several::Parties::new();
+    parties.publish(&provider);
+    let setup = Setup::new()
+        .cluster("entra", provider.address())
+        .cluster("fabrikam", provider.address())
+        .listener("several", policy("several-policies"));
+    let envoy = Envoy::start(&setup);
+    parties.check(&envoy);
 }
 
 #[test]
