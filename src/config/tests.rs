@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    algorithm::Algorithm,
+    algorithm::{Algorithm, AlgorithmSet},
     extract::TokenSource,
     policy::{Audience, Audiences, ClaimRule, Refusal, RequiredClaim},
 };
@@ -501,3 +501,6 @@ fn a_configuration_has_a_size() {
 }
 
 mod azure_ad;
+mod keys;
+mod options;
+mod policies;
