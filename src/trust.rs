@@ -209,15 +209,16 @@ impl<'k> Selection<'k, '_> {
                 policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
             });
         if is_allowed && !named.is_empty() {
-            let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown
-                .into_iter()
-                .partition(|unknown| named.iter().any(|candidate| unknown.is_same_authority(candidate)));
+            let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown.into_iter().partition(|unknown| {
+                said.is_some() || named.iter().any(|candidate| unknown.is_same_authority(candidate))
+            });
             // For an issuer on a host that is not the provider's own, another provider may have the better claim.
             let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(iss));
             if !is_at_home && !is_told && !others.is_empty() {
                 return Err(await_any(&others, self.waited, self.now));
             }
-            // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too.
+            // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too,
+            // as may any that the configuration says may sign for it.
             return Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect());
         }
         if !unknown.is_empty() {
