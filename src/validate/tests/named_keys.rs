@@ -81,9 +81,13 @@ fn issuer_keys_decide_an_issuer_that_two_hosts_name() {
 fn issuer_keys_go_before_the_issuers_own_host() {
     let iss = "https://b.example/old";
     let own = [("a.example", "https://a.example"), ("b.example", "https://b.example")];
-    let world = world(&two_hosts(&[iss], &json!({ iss: [A] })), &own);
-    assert!(world.passes(&signer("a").token(&claims(iss))));
-    assert!(!world.passes(&signer("b").token(&claims(iss))), "not even the issuer's own host");
+    let only_a = world(&two_hosts(&[iss], &json!({ iss: [A] })), &own);
+    assert!(only_a.passes(&signer("a").token(&claims(iss))));
+    assert!(!only_a.passes(&signer("b").token(&claims(iss))), "not even the issuer's own host");
+    let both = world(&two_hosts(&[iss], &json!({ iss: [A, B] })), &own);
+    for host in ["a", "b"] {
+        assert!(both.passes(&signer(host).token(&claims(iss))), "{host}");
+    }
 }
 
 #[test]
@@ -101,6 +105,21 @@ fn only_the_configurations_that_issuer_keys_name_are_waited_for() {
     world
         .serve(|url| url.contains("b.example").then(|| serve(url, &[("b.example", "https://b.example")]))?);
     assert!(world.passes(&token), "a.example is down");
+}
+
+#[test]
+fn all_that_issuer_keys_name_may_sign_and_the_known_ones_do_not_wait_for_the_others() {
+    let shared = [("a.example", SHARED), ("b.example", SHARED)];
+    let document = two_hosts(&[], &json!({ SHARED: [A, B] }));
+    let mut world = World::new(&document);
+    world.serve(|url| url.contains("a.example").then(|| serve(url, &shared))?);
+    let (of_a, of_b) = (signer("a").token(&claims(SHARED)), signer("b").token(&claims(SHARED)));
+    assert!(world.passes(&of_a), "b.example is down");
+    world.pass(Duration::from_secs(2));
+    assert!(world.passes(&of_a), "b.example is awaited");
+    assert_eq!(wish(world.validate(&of_b)), Wish::pending(set(&[1])), "which may turn out to sign for it");
+    world.serve(|url| serve(url, &shared));
+    assert!(world.passes(&of_a) && world.passes(&of_b));
 }
 
 /// An `openid-config` of `a.example`, and these key sets.
@@ -194,4 +213,20 @@ fn a_key_set_never_vouches_for_an_issuer_that_is_only_listed() {
     document["validate-jwt"].as_object_mut().unwrap().remove("openid-config");
     let alone = world(&document, &[]);
     assert_eq!(alone.rejection(&signer("b").token(&claims(iss))), Rejection::KeyNotFound);
+}
+
+#[test]
+fn several_key_sets_of_one_issuer_all_vouch_and_wait_for_nobody_else() {
+    let sets = json!([
+        { "issuer": SHARED, "url": "https://b.example/keys" },
+        { "issuer": SHARED, "url": "https://c.example/keys" },
+    ]);
+    let mut world = World::new(&key_sets(&[], &sets));
+    world.serve(|url| if url.contains("a.example") { None } else { serve(url, &[]) });
+    world.pass(Duration::from_secs(2));
+    for host in ["b", "c"] {
+        assert!(world.passes(&signer(host).token(&claims(SHARED))), "{host}: a.example is awaited");
+    }
+    let stranger = Signer::new(9).token(&claims(SHARED));
+    assert_eq!(wish(world.validate(&stranger)), Wish::refetch(set(&[1, 2])));
 }
