@@ -18,11 +18,14 @@
 mod answers;
 mod bad_answers;
 mod configurations;
+mod encrypted;
 mod first_fetch;
 mod host;
 mod host_signature;
 mod hostile;
 mod issuers;
+#[path = "../support/jwe.rs"]
+mod jwe;
 mod limits;
 mod metrics;
 mod plugins;

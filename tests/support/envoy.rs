@@ -8,6 +8,7 @@ use super::bootstrap::Setup;
 use super::claims::with;
 use super::deadline::{PATIENCE, poll, wait_for};
 use super::http_client::{Connection, Request, Response, exchange};
+use super::http2_client;
 use super::scratch::Scratch;
 use super::secrets::Secrets;
 use super::upstream::{MARK, REQUEST_ID, Upstream};
@@ -152,10 +153,26 @@ impl Envoy {
             let mut watch = self.watch.lock().unwrap();
             request.secrets().iter().for_each(|secret| watch.secrets.add(secret));
         }
-        let address = self.listeners.get(listener).unwrap_or_else(|| panic!("no listener `{listener}`"));
-        let mut connection = Connection::open(*address).unwrap();
+        let mut connection = Connection::open(self.address(listener)).unwrap();
         connection.write(&request.header(REQUEST_ID, &id).to_bytes()).unwrap();
         Pending { id, connection }
+    }
+
+    /// Sends a request over HTTP/2, with a body or without; gives its id and the status.
+    pub(crate) fn send_http2(
+        &self,
+        listener: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> (String, u16) {
+        let id = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
+        let headers: Vec<_> = headers.iter().copied().chain([(REQUEST_ID, id.as_str())]).collect();
+        let status = http2_client::exchange(self.address(listener), &headers, body);
+        (id, status)
+    }
+
+    fn address(&self, listener: &str) -> SocketAddr {
+        *self.listeners.get(listener).unwrap_or_else(|| panic!("no listener `{listener}`"))
     }
 
     /// Reads the answer of a request that was sent.

@@ -8,6 +8,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod claims;
 pub(crate) mod deadline;
 pub(crate) mod envoy;
+pub(crate) mod http2_client;
 pub(crate) mod http_client;
 pub(crate) mod http_message;
 pub(crate) mod http_server;
