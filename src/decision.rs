@@ -242,12 +242,9 @@ impl<'r> Tally<'r> {
         self.leave_undecided(Refused::by(policy, unavailable.into()));
     }
 
-    /// Keeps what can be tried again the soonest.
+    /// Keeps the first policy that could not decide.
     fn leave_undecided(&mut self, undecided: Refused<'r>) {
-        let wait = |refused: &Refused<'_>| refused.denial.rejection.retry_after();
-        if self.undecided.as_ref().is_none_or(|earlier| wait(&undecided) < wait(earlier)) {
-            self.undecided = Some(undecided);
-        }
+        self.undecided.get_or_insert(undecided);
     }
 
     /// Keeps the refusal of the policy under which the token came furthest, the first among equals.

@@ -57,11 +57,6 @@ impl<'k> Candidate<'k> {
         self.config.url.host()
     }
 
-    fn is_ready(&self, now: Timestamp) -> bool {
-        let Voucher { provider, publication } = self.voucher;
-        matches!(provider.availability(publication, now), Availability::Ready(_))
-    }
-
     fn issuer(&self) -> Option<&'k Issuer> {
         let published = self.voucher.publication.map(|publication| &publication.issuer);
         published.or_else(|| self.configured_issuer())
@@ -139,11 +134,10 @@ impl<'k> Selection<'k, '_> {
         match self.among(candidates.to_vec()) {
             Ok(_) => {
                 entra.check_tenant(iss, tenant).map_err(Undecided::Refuse)?;
-                // Version 1 tokens may be signed with keys of either document; nobody waits for the one that he does not need.
+                // Version 1 tokens may be signed with keys of either document, those of version 2 are with the keys of their own.
                 let is_version_1 = !Entra::is_version_2(iss);
                 let is_of_use = |candidate: &&Candidate<'_>| {
-                    candidate.names(iss, tenant, self.policy.issuer_comparison())
-                        || (is_version_1 && candidate.is_ready(self.now))
+                    is_version_1 || candidate.names(iss, tenant, self.policy.issuer_comparison())
                 };
                 Ok(candidates.iter().filter(is_of_use).map(|candidate| candidate.voucher).collect())
             }

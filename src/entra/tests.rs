@@ -109,12 +109,6 @@ fn an_issuer_that_nothing_names_is_another_tenants_or_nobodys() {
             (v1(OTHER), Some(TENANT), listed, tenant(TenantFault::NotOfIssuer)),
             (v2(OTHER), None, listed, tenant(TenantFault::Absent)),
             (v2(OTHER), Some("contoso.com"), listed, tenant(TenantFault::Absent)),
-            (
-                v2(PERSONAL),
-                Some(PERSONAL),
-                IssuerFault::PersonalAccount,
-                tenant(TenantFault::PersonalAccount),
-            ),
             // Whatever `tid` says, what is no tenant's issuer is no tenant's.
             (v2("common"), Some("common"), listed, issuer(listed)),
             (v2("{tenantid}"), Some("{tenantid}"), listed, issuer(listed)),

@@ -78,9 +78,15 @@ fn first(stands: [Stand; 3], like: &[Stand]) -> Option<(&'static str, Stand)> {
 fn refusal((name, stand): (&str, Stand)) -> String {
     match stand {
         Stand::Refuses => format!("three: refused TokenExpired by {name}"),
-        Stand::IsDown => format!("three: refused DiscoveryUnavailable by {name}"),
-        Stand::Allows | Stand::Waits => panic!("{stand:?}"),
+        Stand::Allows | Stand::Waits | Stand::IsDown => panic!("{stand:?}"),
     }
+}
+
+/// What it comes to where some member could not decide: it waits if one of them may soon.
+fn undecided(stands: [Stand; 3]) -> Option<String> {
+    let (name, _) = first(stands, &[Stand::Waits, Stand::IsDown])?;
+    let what = if stands.contains(&Stand::Waits) { "waits, else" } else { "refused" };
+    Some(format!("three: {what} DiscoveryUnavailable by {name}"))
 }
 
 #[test]
@@ -88,13 +94,10 @@ fn all_of_allows_only_when_every_member_does() {
     for stands in all_stands() {
         let decided = stand("all-of", stands);
         assert_eq!(decided == "three: allowed", stands == [Stand::Allows; 3], "{stands:?}: {decided}");
-        let expected = match first(stands, &[Stand::Refuses, Stand::IsDown]) {
-            // A refusal answers, whoever still waits.
+        let expected = match first(stands, &[Stand::Refuses]) {
+            // A refusal answers, whoever still waits or cannot decide.
             Some(refuses) => refusal(refuses),
-            None => match first(stands, &[Stand::Waits]) {
-                Some((name, _)) => format!("three: waits, else DiscoveryUnavailable by {name}"),
-                None => "three: allowed".to_owned(),
-            },
+            None => undecided(stands).unwrap_or_else(|| "three: allowed".to_owned()),
         };
         assert_eq!(decided, expected, "{stands:?}");
     }
@@ -106,10 +109,8 @@ fn any_of_allows_when_one_member_does_and_refuses_only_when_all_decided() {
         let decided = stand("any-of", stands);
         let expected = if stands.contains(&Stand::Allows) {
             "three: allowed".to_owned()
-        } else if let Some((name, _)) = first(stands, &[Stand::Waits]) {
-            format!("three: waits, else DiscoveryUnavailable by {name}")
         } else {
-            refusal(first(stands, &[Stand::IsDown]).or_else(|| first(stands, &[Stand::Refuses])).unwrap())
+            undecided(stands).unwrap_or_else(|| refusal(first(stands, &[Stand::Refuses]).unwrap()))
         };
         assert_eq!(decided, expected, "{stands:?}");
     }
