@@ -71,7 +71,9 @@ fn tokens_of_jose_pass_by_every_algorithm() {
         .listener("signed", policy(true))
         .listener("unsigned", policy(false));
     let envoy = Envoy::start(&setup);
-    secrets.iter().for_each(|secret| envoy.keep_secret(secret.as_str().unwrap()));
+    for secret in secrets {
+        envoy.keep_secret(secret.as_str().unwrap());
+    }
     envoy.keep_secret(jose["signingSecret"].as_str().unwrap());
     envoy.keep_secret(jose["signed"].as_str().unwrap());
 
@@ -138,7 +140,9 @@ impl Tenant {
             .cluster("entra", provider.address())
             .listener("api", policy);
         let envoy = Envoy::start(&setup);
-        private_key.lines().filter(|line| line.len() == 64).for_each(|line| envoy.keep_secret(line));
+        for line in private_key.lines().filter(|line| line.len() == 64) {
+            envoy.keep_secret(line);
+        }
         Self { envoy, authority, recipient: Recipient::of(&private_key), _provider: provider }
     }
 
@@ -153,11 +157,11 @@ impl Tenant {
     fn encrypted(&self, plaintext: &str) -> String {
         self.recipient.seal("RSA-OAEP-256", &json!({}), plaintext.as_bytes())
     }
+}
 
-    fn refused(&self, name: &str, token: &str, reason: &'static str) -> Case<'static> {
-        let request = Request::get("/").bearer(token);
-        Case::refused(name, request, Refusal::saying(reason, "Invalid Azure AD JWT"))
-    }
+fn refused(name: &str, token: &str, reason: &'static str) -> Case<'static> {
+    let request = Request::get("/").bearer(token);
+    Case::refused(name, request, Refusal::saying(reason, "Invalid Azure AD JWT"))
 }
 
 #[test]
@@ -178,7 +182,6 @@ fn tokens_of_entra_pass_and_every_fault_looks_the_same_to_the_client() {
     let none =
         format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), signed.split('.').nth(1).unwrap());
     let passes = |name: &str, token: &str| Case::passes(name, Request::get("/").bearer(token));
-    let refused = |name: &str, token: &str, reason| tenant.refused(name, token, reason);
     let decryption = "TokenDecryptionFailed";
     let cases = vec![
         passes("RSA-OAEP-256", &good),
@@ -207,7 +210,7 @@ fn tokens_of_entra_pass_and_every_fault_looks_the_same_to_the_client() {
         refused("no encrypted key", &replace_part(&good, 1, ""), decryption),
         refused("no nonce", &replace_part(&good, 2, ""), decryption),
         refused("no tag", &replace_part(&good, 4, ""), decryption),
-        refused("half a tag", &replace_part(&good, 4, &good.rsplit('.').next().unwrap()[..10]), decryption),
+        refused("half a tag", &replace_part(&good, 4, "AAAAAAAAAA"), decryption),
         refused("noise", &tenant.recipient.noise(), decryption),
         refused("claims that nobody signed", &tenant.encrypted(&tenant.claims().to_string()), "JwtInvalid"),
         refused("alg none inside", &tenant.encrypted(&none), "TokenAlgorithmNotAllowed"),
@@ -255,7 +258,7 @@ fn a_flood_of_encrypted_tokens_is_held_back_and_others_are_not() {
     // What can be refused at sight costs nothing.
     let short = seal(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#, &[1; 100], &[2; 32], b"short");
     for _ in 0..3 * RATION {
-        let case = tenant.refused("short", &short, "TokenDecryptionFailed");
+        let case = refused("short", &short, "TokenDecryptionFailed");
         envoy.refuses("api", case.request, case.expected.unwrap());
     }
     envoy.passes("api", good.clone());
@@ -283,7 +286,9 @@ fn a_flood_of_encrypted_tokens_is_held_back_and_others_are_not() {
     let flood: Vec<_> = (0..3 * RATION)
         .map(|_| envoy.begin("api", Request::get("/").bearer(&tenant.recipient.noise())))
         .collect();
-    flood.into_iter().for_each(|pending| assert!(!envoy.finish(pending).by_upstream));
+    for pending in flood {
+        assert!(!envoy.finish(pending).by_upstream);
+    }
     let start = Instant::now();
     wait_until("the next second", || envoy.send("api", good.clone()).by_upstream);
     let waited = start.elapsed().as_millis();

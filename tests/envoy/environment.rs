@@ -47,7 +47,9 @@ fn secrets_from_the_environment_are_used_and_never_shown() {
     let envoy = Envoy::start(&setup.listener("api", policy()));
     envoy.keep_secret(&variables[0].1);
     envoy.keep_secret(&variables[1].1);
-    variables[2].1.lines().filter(|line| line.len() == 64).for_each(|line| envoy.keep_secret(line));
+    for line in variables[2].1.lines().filter(|line| line.len() == 64) {
+        envoy.keep_secret(line);
+    }
     let claims = json!({ "iss": "https://issuer.example", "exp": now() + 600 });
     let token = |key: &SigningKey| key.sign(&json!({}), &claims).unwrap();
     let refused = |name: &str, token: &str, reason| {
@@ -82,12 +84,14 @@ fn a_variable_that_is_unset_empty_or_unusable_is_told_without_its_value() {
     let key = SigningKey::generate(Algorithm::Hs512).unwrap();
     let good = variables(&key);
     let mut secrets = Secrets::default();
-    good[..2].iter().for_each(|(_, value)| secrets.add(value.as_bytes()));
-    good[2].1.lines().filter(|line| line.len() == 64).for_each(|line| secrets.add(line.as_bytes()));
+    let lines = good[2].1.lines().filter(|line| line.len() == 64);
+    for secret in good[..2].iter().map(|(_, value)| value.as_str()).chain(lines) {
+        secrets.add(secret.as_bytes());
+    }
     let unset = "names an environment variable that is not set, or empty";
     let encrypted = certificate_file("rsa.key.encrypted.pem");
     let short = STANDARD.encode([7; 17]);
-    let cut = &good[2].1[..good[2].1.len() / 2];
+    let (cut, _rest) = good[2].1.split_at(good[2].1.len() / 2);
     let cases = [
         ("SIGNING_KEY", None, "validate-jwt.issuer-signing-keys[0].value-from-env: ", unset),
         ("SIGNING_KEY", Some(""), "validate-jwt.issuer-signing-keys[0].value-from-env: ", unset),

@@ -132,7 +132,7 @@ fn inline_policy(header: &str, key: &SigningKey, forward: &Value) -> Value {
 }
 
 /// What `token` makes of the headers of staff.
-fn staff_headers(token: &str) -> Vec<(String, String)> {
+fn staff_headers(token: &str) -> Believed {
     let payload = token.split('.').nth(1).unwrap();
     [
         ("x-jwt-payload", payload),
@@ -143,8 +143,11 @@ fn staff_headers(token: &str) -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// Headers that a backend believes, in the order of their names.
+type Believed = Vec<(String, String)>;
+
 /// The headers of a request that a backend could take for one of [`WRITTEN`], however it is spelled.
-fn believed(seen: &Received) -> Vec<(String, String)> {
+fn believed(seen: &Received) -> Believed {
     let plain = |name: &str| name.replace(|c: char| !c.is_ascii_alphanumeric(), "-").to_ascii_lowercase();
     let headers = seen.headers.iter().filter(|(name, _)| WRITTEN.contains(&plain(name).as_str()));
     let mut headers: Vec<_> =
@@ -206,12 +209,11 @@ fn no_client_is_believed_on_any_route() {
         request.header("access-control-request-method", "GET")
     };
     let partner_headers = vec![("x-partner-id".to_owned(), "contoso".to_owned())];
-    let both = [partner_headers.clone(), staff_headers(&staff)].concat();
+    let mut both = [partner_headers.clone(), staff_headers(&staff)].concat();
     let by_partner = |path: &str| Request::get(path).secret(&partner).header("x-partner", &partner);
+    both.sort();
     let watched = vec![("x-watched".to_owned(), "0b0e0a5e-0000-4000-8000-000000000001".to_owned())];
-    let mut sorted = both.clone();
-    sorted.sort();
-    let routes: Vec<(&str, Request, Vec<(String, String)>)> = vec![
+    let routes: Vec<(&str, Request, Believed)> = vec![
         ("validated", Request::get("/orders").bearer(&staff), staff_headers(&staff)),
         ("anonymous", Request::get("/healthz"), vec![]),
         ("anonymous, with a token", Request::get("/healthz").bearer(&staff), vec![]),
@@ -224,7 +226,7 @@ fn no_client_is_believed_on_any_route() {
         ("any-of, the first", Request::get("/either").bearer(&staff), staff_headers(&staff)),
         ("any-of, the second", by_partner("/either"), partner_headers),
         ("any-of, the first of both", by_partner("/either").bearer(&staff), staff_headers(&staff)),
-        ("all-of", by_partner("/both").bearer(&staff), sorted),
+        ("all-of", by_partner("/both").bearer(&staff), both),
     ];
     let mut wrong = Vec::new();
     for (route, request, expected) in &routes {
@@ -279,6 +281,9 @@ fn no_client_is_believed_that_had_to_wait() {
     verdict.unwrap_or_else(|wrong| panic!("{wrong}"));
 }
 
+/// A claim as it is signed, and what its header holds as text and as JSON.
+type ClaimCase<'c> = (&'c str, Option<&'c [u8]>, Option<&'c str>);
+
 #[test]
 fn claims_are_written_exactly_or_not_at_all() {
     let key = SigningKey::generate(Algorithm::Hs256).unwrap();
@@ -289,11 +294,9 @@ fn claims_are_written_exactly_or_not_at_all() {
     });
     let policy = inline_policy("Authorization", &key, &forward);
     let envoy = Envoy::start(&Setup::new().listener("api", policy));
-    let long = "l".repeat(16_385);
-    let quoted_long = format!("\"{long}\"");
-    let quoted_fit = format!("\"{}\"", &long[1..]);
-    // The claim as it is signed, the header as text, whether the JSON is the same text.
-    let cases: Vec<(&str, Option<&[u8]>, Option<&str>)> = vec![
+    let (fits, too_long) = ("l".repeat(16_384), "l".repeat(16_385));
+    let (quoted_fit, quoted_long) = (format!("\"{fits}\""), format!("\"{too_long}\""));
+    let cases: Vec<ClaimCase<'_>> = vec![
         ("9007199254740993", Some(b"9007199254740993"), Some("9007199254740993")),
         ("18446744073709551615", Some(b"18446744073709551615"), Some("18446744073709551615")),
         ("-9223372036854775808", Some(b"-9223372036854775808"), Some("-9223372036854775808")),
@@ -328,7 +331,7 @@ fn claims_are_written_exactly_or_not_at_all() {
         (r#"["a",{"b":1}]"#, None, Some(r#"["a",{"b":1}]"#)),
         ("[]", None, Some("[]")),
         (&quoted_long, None, None),
-        (&quoted_fit, Some(&long.as_bytes()[1..]), None),
+        (&quoted_fit, Some(fits.as_bytes()), None),
     ];
     let mut wrong = Vec::new();
     for (claim, text, as_json) in cases {
@@ -338,7 +341,7 @@ fn claims_are_written_exactly_or_not_at_all() {
         let answered =
             envoy.passes("api", Request::get("/").bearer(&token).header("x-text", LIE).header("X_JSON", LIE));
         let seen = envoy.upstream().seen(&answered.id).unwrap();
-        let short = &claim[..claim.len().min(60)];
+        let short: String = claim.chars().take(60).collect();
         for (name, found, expected) in [
             ("text", seen.headers.get("x-text"), text),
             ("json", seen.headers.get("x-json"), as_json.map(str::as_bytes)),

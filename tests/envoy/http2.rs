@@ -22,6 +22,10 @@ fn policy(source: &str, place: &Value, key: &SigningKey) -> Value {
     })
 }
 
+/// Path and host, more fields, and what comes of it: the upstream's `x-user`, `cookie` and `host`, or the reason.
+type Case<'c> = (&'c str, &'c str, Fields<'c>, Result<[Option<&'c str>; 3], &'c str>);
+type Fields<'c> = Vec<(&'c str, &'c str)>;
+
 #[test]
 fn fields_that_come_apart_and_hosts_that_differ() {
     let key = SigningKey::generate(Algorithm::Hs256).unwrap();
@@ -43,8 +47,6 @@ fn fields_that_come_apart_and_hosts_that_differ() {
     let (bearer, sid) = (format!("Bearer {token}"), format!("sid={token}"));
     let (authorization, cookie) = (("authorization", bearer.as_str()), ("cookie", sid.as_str()));
     let spoofed = [("x-user", "administrator"), ("x_user", "administrator"), ("x-user", "root")];
-    // Path and host, more fields; the headers that the upstream sees: x-user, cookie, host.
-    type Case<'c> = (&'c str, &'c str, Vec<(&'c str, &'c str)>, Result<[Option<&'c str>; 3], &'c str>);
     let api = |user, cookie| Ok([user, cookie, Some("api.example")]);
     let cases: Vec<Case<'_>> = vec![
         ("/", "api.example", vec![authorization], api(Some("somebody"), None)),

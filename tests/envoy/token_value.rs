@@ -8,6 +8,7 @@ use crate::support::verdict::{Case, Refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::string::FromUtf8Error;
 use validate_jwt_cli::signing::{Algorithm, SigningKey};
 
 fn policy(key: &SigningKey, place: &Value) -> Value {
@@ -40,7 +41,7 @@ fn a_token_in_a_cookie() {
         lines.iter().fold(Request::get("/").secret(&token), |request, line| {
             let line =
                 String::from_utf8(line.to_vec()).map(|text| text.replace("TOKEN", &token).into_bytes());
-            request.header("cookie", line.unwrap_or_else(|error| error.into_bytes()))
+            request.header("cookie", line.unwrap_or_else(FromUtf8Error::into_bytes))
         })
     };
     let good = cookies(&[b"access_token=TOKEN"]);
@@ -104,7 +105,7 @@ fn a_token_in_a_property() {
         }],
     });
     let setup = Setup::new()
-        .filter_before("envoy.filters.http.set_filter_state", from_header)
+        .filter_before("envoy.filters.http.set_filter_state", &from_header)
         .listener("state", place(json!(["filter_state", "earlier.token"])))
         .listener("header", place(json!(["request", "headers", "x-raw"])))
         .listener("query", place(json!(["request", "query"])))

@@ -62,7 +62,7 @@ fn claims_can_be_read_by_who_comes_after_the_filter() {
         "mutations": { "request_mutations": [{ "append": { "header": { "key": "x-by-filter", "value": state } } }] },
     });
     let setup = Setup::new()
-        .filter_after("envoy.filters.http.header_mutation", mutation)
+        .filter_after("envoy.filters.http.header_mutation", &mutation)
         .route_header("x-by-router", state)
         .column(state)
         .column("%FILTER_STATE(wasm.second-token:PLAIN)%")

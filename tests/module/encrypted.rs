@@ -50,18 +50,26 @@ fn a_request_that_waits_for_keys_is_decrypted_once() {
     let one_too_many = send(&mut host, &good);
     let reply = host.assert_refused(one_too_many, 503, "DecryptionUnavailable");
     assert_eq!(reply.header("retry-after").as_deref(), Some("1"));
-    waiting.iter().for_each(|stream| host.assert_paused(*stream));
+    for stream in &waiting {
+        host.assert_paused(*stream);
+    }
     host.advance(500 * MILLISECOND);
-    waiting.iter().for_each(|stream| host.assert_allowed(*stream));
+    for stream in &waiting {
+        host.assert_allowed(*stream);
+    }
 
     // A key that is not there yet: decided three times, decrypted once.
     host.advance(SECOND);
     provider.set_keys(&[next_rsa_key()]);
     let newer = seal(PRIVATE_KEY, &json!({}), next_rsa_key());
     let waiting: Vec<_> = (0..RATION).map(|_| send(&mut host, &newer)).collect();
-    waiting.iter().for_each(|stream| host.assert_paused(*stream));
+    for stream in &waiting {
+        host.assert_paused(*stream);
+    }
     host.advance(500 * MILLISECOND);
-    waiting.iter().for_each(|stream| host.assert_allowed(*stream));
+    for stream in &waiting {
+        host.assert_allowed(*stream);
+    }
     let held_back = send(&mut host, &newer);
     host.assert_refused(held_back, 503, "DecryptionUnavailable");
     host.advance(600 * MILLISECOND);

@@ -40,7 +40,10 @@ impl Authority {
     /// The same tenant of Entra ID in v1: with the same keys, which name no issuer there, and another issuer of its own.
     pub(crate) fn version_1(&self) -> Self {
         let tenant = self.configuration_path.split('/').nth(1).unwrap();
-        let tokens_host = if self.host.ends_with(".cn") { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
+        let tokens_host = match self.host.as_str() {
+            "login.partner.microsoftonline.cn" => "sts.chinacloudapi.cn",
+            _ => "sts.windows.net",
+        };
         Self {
             issuer: format!("https://{tokens_host}/{tenant}/"),
             configuration_path: format!("/{tenant}/.well-known/openid-configuration"),

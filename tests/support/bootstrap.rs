@@ -86,13 +86,13 @@ impl Setup {
     }
 
     /// Puts another HTTP filter before this one, in every listener.
-    pub(crate) fn filter_before(mut self, name: &str, typed_config: Value) -> Self {
+    pub(crate) fn filter_before(mut self, name: &str, typed_config: &Value) -> Self {
         self.filters_before.push(http_filter(name, typed_config));
         self
     }
 
     /// Puts another HTTP filter between this one and the router.
-    pub(crate) fn filter_after(mut self, name: &str, typed_config: Value) -> Self {
+    pub(crate) fn filter_after(mut self, name: &str, typed_config: &Value) -> Self {
         self.filters_after.push(http_filter(name, typed_config));
         self
     }
@@ -144,7 +144,7 @@ impl Setup {
         let mut filters = self.filters_before.clone();
         filters.push(self.filter(name, policy, module));
         filters.extend(self.filters_after.clone());
-        filters.push(http_filter("envoy.filters.http.router", router));
+        filters.push(http_filter("envoy.filters.http.router", &router));
         json!({
             "name": name,
             "address": address(([127, 0, 0, 1], 0).into()),
@@ -223,6 +223,6 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
     })
 }
 
-fn http_filter(name: &str, typed_config: Value) -> Value {
+fn http_filter(name: &str, typed_config: &Value) -> Value {
     json!({ "name": name, "typed_config": typed_config })
 }
