@@ -26,10 +26,11 @@ pub struct Likeness {
 impl Likeness {
     /// What these claims look like.
     pub fn of(claims: &Claims) -> Self {
-        const GRAPH: [&str; 4] = [
+        const GRAPH: [&str; 5] = [
             "00000003-0000-0000-c000-000000000000",
             "https://graph.microsoft.com",
             "https://graph.microsoft.us",
+            "https://dod-graph.microsoft.us",
             "https://microsoftgraph.chinacloudapi.cn",
         ];
         let has = |name| claims.get(name).is_some();

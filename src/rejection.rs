@@ -94,6 +94,8 @@ pub enum Malformed {
     PartCount,
     /// Five parts: an encrypted token (RFC 7516), which this policy cannot read.
     Encrypted,
+    /// The encrypted token holds bare claims, which nobody signed, and the policy does not take those.
+    Unsigned,
     /// A part is not canonical base64url without padding (RFC 7515 §2).
     Base64Url(Part),
     /// A part is not strict JSON.
@@ -252,6 +254,7 @@ impl fmt::Display for Malformed {
             Self::TooLong => write!(f, "longer than the limit"),
             Self::PartCount => write!(f, "not three parts"),
             Self::Encrypted => write!(f, "encrypted, which this policy does not read"),
+            Self::Unsigned => write!(f, "encrypted, and not signed inside"),
             Self::Base64Url(part) => write!(f, "{part} is not base64url"),
             // The member that stands twice is the token's own text: the fact is enough.
             Self::Json(part, JsonError::DuplicateMember { .. }) => write!(f, "{part} has a member twice"),

@@ -170,10 +170,10 @@ fn decrypt(
 /// The token that was encrypted: signed, or bare claims where the policy takes unsigned tokens.
 fn parse_decrypted<'d>(policy: &Policy, decrypted: &'d Decrypted) -> Result<UntrustedToken<'d>, Malformed> {
     let text = decrypted.plaintext();
-    if policy.unsigned.is_some() && text.trim_ascii_start().starts_with(b"{") {
-        UntrustedToken::parse_claims(text, decrypted.typ().map(str::to_owned))
-    } else {
-        UntrustedToken::parse(text)
+    match (text.trim_ascii_start().starts_with(b"{"), &policy.unsigned) {
+        (false, _) => UntrustedToken::parse(text),
+        (true, Some(_)) => UntrustedToken::parse_claims(text, decrypted.typ().map(str::to_owned)),
+        (true, None) => Err(Malformed::Unsigned),
     }
 }
 

@@ -18,14 +18,7 @@ use crate::{
 };
 use providers::Providers;
 
-/// The most members of `policies`.
-pub(super) const MAX_POLICIES: usize = 256;
-
 pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError> {
-    if let Some(beyond) = written.policies.get(MAX_POLICIES) {
-        let problem = format!("is one too many; at most {MAX_POLICIES} policies are allowed");
-        return Err(ConfigError::new(beyond.path.clone(), problem));
-    }
     let warnings = warnings::of(&written);
     let expiries = expiries(&written);
     let policies = std::mem::take(&mut written.policies);

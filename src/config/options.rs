@@ -171,9 +171,16 @@ fn read_algorithms(node: &Node<'_>) -> Result<AlgorithmSet, ConfigError> {
 }
 
 fn read_issuer_keys(node: &Node<'_>) -> Result<Vec<IssuerKeys>, ConfigError> {
-    node.entries()?
+    let entries = node.entries()?;
+    if entries.is_empty() {
+        return Err(node.error("is empty; name an issuer, or leave the member out"));
+    }
+    entries
         .into_iter()
         .map(|(issuer, urls)| {
+            if issuer.is_empty() || issuer.contains(['<', '>', '{', '}']) {
+                return Err(urls.error("is not named by an issuer, as it stands in `iss`"));
+            }
             let urls = urls
                 .list(r#"[ "https://…" ]"#)?
                 .iter()

@@ -38,6 +38,9 @@ pub(super) struct WrittenComposite {
     pub(super) members: Vec<(String, String)>,
 }
 
+/// The most members of `policies`.
+const MAX_POLICIES: usize = 256;
+
 /// What stands beside the policies.
 const BESIDE: [&str; 5] = ["clusters", "default-cluster", "fetch", "certificates", "allow-cors-preflight"];
 
@@ -115,7 +118,14 @@ fn read_policies(node: &Node<'_>, sources: KeySources<'_>) -> Result<Policies, C
             .members(&["validate-jwt", "validate-azure-ad-token", "options", "any-of", "all-of"], &[])?;
         match read_composite(name, &entry, &members)? {
             Some(composite) => composites.push(composite),
+            None if entry.object("a policy")?.is_empty() => {
+                return Err(entry
+                    .error("is empty; add `validate-jwt`, `validate-azure-ad-token`, `any-of` or `all-of`"));
+            }
             None => policies.push(policy::read(Some(name), &members, sources)?),
+        }
+        if policies.len().saturating_add(composites.len()) > MAX_POLICIES {
+            return Err(entry.error(format!("is one too many; at most {MAX_POLICIES} policies are allowed")));
         }
     }
     Ok((policies, composites))

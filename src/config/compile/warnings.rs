@@ -1,7 +1,9 @@
 //! What is allowed but hardly meant.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    config::{policy::WrittenPolicy, wire::Written},
+    config::{policy::WrittenPolicy, route::WrittenAction, wire::Written},
     policy::Audience,
 };
 
@@ -14,7 +16,33 @@ pub(super) fn of(written: &Written) -> Vec<String> {
             format!("certificates.{name}.certificate holds {further} more: the first is used, the others are not read")
         })
     });
-    policies.chain(certificates).collect()
+    policies.chain(certificates).chain(unused(written)).collect()
+}
+
+/// The members of `policies` that no rule leads to.
+fn unused(written: &Written) -> Vec<String> {
+    let Some(rules) = &written.rules else {
+        return Vec::new();
+    };
+    let actions = rules.rules.iter().map(|(_, action)| action).chain([&rules.otherwise]);
+    let mut used: BTreeSet<&str> = actions
+        .filter_map(|action| match action {
+            WrittenAction::Anonymous => None,
+            WrittenAction::Policy { name, .. } => Some(name.as_str()),
+        })
+        .collect();
+    for composite in &written.composites {
+        if used.contains(composite.name.as_str()) {
+            used.extend(composite.members.iter().map(|(_, name)| name.as_str()));
+        }
+    }
+    let policies = written.policies.iter().map(|policy| policy.name.as_str());
+    let composites = written.composites.iter().map(|composite| composite.name.as_str());
+    policies
+        .chain(composites)
+        .filter(|name| !used.contains(name))
+        .map(|name| format!("policies.{name} has no effect: no rule names it"))
+        .collect()
 }
 
 fn of_policy(policy: &WrittenPolicy) -> Vec<String> {

@@ -168,7 +168,7 @@ fn what_a_member_of_policies_cannot_be() {
         ),
         (
             with(json!({})),
-            "policies.x: has no policy; add `validate-jwt` or `validate-azure-ad-token`".to_owned(),
+            "policies.x: is empty; add `validate-jwt`, `validate-azure-ad-token`, `any-of` or `all-of`".to_owned(),
         ),
         (
             with(json!({ "validate-jwt": policy, "clusters": {} })),
@@ -478,6 +478,20 @@ fn what_is_hardly_meant_is_told() {
             vec![
                 any_api("policies.one.validate-jwt"),
                 "policies.two.options.report-only is true: nothing is refused".to_owned(),
+                "policies.two has no effect: no rule names it".to_owned(),
+            ],
+        ),
+        (
+            asking(
+                "three",
+                &json!({
+                    "one": one(), "two": one(), "four": one(),
+                    "three": { "any-of": ["one", "two"] }, "five": { "all-of": ["one", "four"] },
+                }),
+            ),
+            vec![
+                "policies.four has no effect: no rule names it".to_owned(),
+                "policies.five has no effect: no rule names it".to_owned(),
             ],
         ),
     ] {
@@ -497,6 +511,6 @@ fn there_are_only_so_many_policies() {
     assert!(parse(&asking("p000", &policies(256))).is_ok());
     assert_eq!(
         told(&asking("p000", &policies(257))),
-        "policies.p256.validate-jwt: is one too many; at most 256 policies are allowed"
+        "policies.p256: is one too many; at most 256 policies are allowed"
     );
 }
