@@ -1,9 +1,12 @@
 //! `forward.remove-token`: the token is gone from the request and from the access log, and the rest is as it was, to the byte.
 
-use crate::support::authority::now;
+use crate::support::authority::{Authority, now};
 use crate::support::bootstrap::Setup;
+use crate::support::claims::in_force;
+use crate::support::deadline::wait_until;
 use crate::support::envoy::Envoy;
 use crate::support::http_client::Request;
+use crate::support::identity_provider::{Answer, Gate, IdentityProvider};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -142,4 +145,66 @@ fn the_token_goes_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+}
+
+#[test]
+fn the_token_goes_from_a_request_that_had_to_wait() {
+    let provider = IdentityProvider::start();
+    let authority = Authority::plain("late.example");
+    authority.publish(&provider);
+    let gate = Gate::default();
+    let held = Answer::json(&authority.key_set()).behind(&gate);
+    provider.set(&authority.keys_host, &authority.keys_path, held);
+    let policy = |source: &str, place: &Value| {
+        json!({
+            "validate-jwt": {
+                source: place,
+                "openid-config": [{ "url": authority.configuration_url() }],
+                "audiences": ["api"],
+                "output-token-variable-name": "jwt",
+            },
+            "options": { "forward": {
+                "remove-token": true,
+                "claims-to-headers": [{ "claim": "aud", "header": "x-audience" }],
+            } },
+            "default-cluster": "provider",
+            "fetch": { "timeout": "1m" },
+        })
+    };
+    let setup = Setup::new()
+        .cluster("provider", provider.address())
+        .listener("header", policy("header-name", &json!("Authorization")))
+        .listener("cookie", policy("token-value", &json!({ "cookie": "sid" })))
+        .listener("query", policy("query-parameter-name", &json!("t")))
+        .route_header("x-by-router", "%FILTER_STATE(wasm.jwt:PLAIN)%");
+    let envoy = Envoy::start(&setup);
+    let claims = in_force(&json!({ "iss": authority.issuer, "aud": "api" }));
+    let token = authority.token(&claims);
+    let post = |target: &str| {
+        Request::new("POST", target).secret(&token).header("x-audience", "a lie").body(vec![b'b'; 100_000])
+    };
+    let waiting = [
+        ("header", post("/orders?a=b").bearer(&token)),
+        ("cookie", post("/orders?a=b").header("cookie", "x=1").header("cookie", format!("sid={token}; y=2"))),
+        ("query", post(&format!("/orders?t={token}&a=b"))),
+    ];
+    let waiting = waiting.map(|(listener, request)| (listener, envoy.begin(listener, request)));
+    for (listener, pending) in &waiting {
+        let active = format!("http.{listener}.downstream_rq_active");
+        wait_until("the request waits", || envoy.statistics(&active)[&active] == 1);
+        assert!(pending.connection.is_silent(), "{listener}: an answer before the keys were there");
+    }
+    gate.open();
+    for (listener, pending) in waiting {
+        let answered = envoy.finish(pending);
+        envoy.judge(&answered, None).unwrap_or_else(|wrong| panic!("{listener}: {wrong}"));
+        let seen = envoy.upstream().seen(&answered.id).unwrap();
+        let cookie = (listener == "cookie").then_some("x=1; y=2");
+        assert_eq!((seen.target.as_str(), seen.body.len()), ("/orders?a=b", 100_000), "{listener}");
+        assert_eq!(seen.headers.text("cookie"), cookie, "{listener}");
+        assert_eq!(seen.headers.text("authorization"), None, "{listener}");
+        assert_eq!(seen.headers.text("x-audience"), Some("api"), "{listener}");
+        let variable = serde_json::from_str::<Value>(seen.headers.text("x-by-router").unwrap()).unwrap();
+        assert_eq!(variable, claims, "{listener}");
+    }
 }
