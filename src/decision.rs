@@ -154,7 +154,7 @@ impl Requirement {
     fn decide(&self, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Decision<'_> {
         let mut tally = Tally::default();
         for policy in &self.policies {
-            let outcome = validate::validate(policy, keys, crypto, attempt);
+            let outcome = validate::validate(policy, &self.policies, keys, crypto, attempt);
             match (self.quorum, outcome) {
                 (Quorum::Any, Outcome::Allow(admission)) => {
                     return self.admit([(policy.as_ref(), admission)], attempt.head);

@@ -45,18 +45,20 @@ impl Decryptor {
         Self { random: RefCell::new(random), budget: RefCell::new(RsaBudget::new()) }
     }
 
-    /// Decrypts `text` with the one of `keys` that its header names, or with those that fit when it names none.
+    /// Decrypts `text` with the one of `keys` that its header names, or with those that fit when it names none of them, nor one
+    /// of `beside`, the keys of the policies that are asked about the same request.
     ///
     /// `unwrapped` belongs to the request that brought `text`, and must be the same whenever that is decided again.
     pub fn decrypt(
         &self,
         text: &[u8],
         keys: &[DecryptionKey],
+        beside: &[&DecryptionKey],
         unwrapped: &Unwrapped,
         now: Timestamp,
     ) -> Result<Decrypted, DecryptionError> {
         let token = Jwe::parse(text).ok_or(DecryptionError::Failed)?;
-        let keys = key::choose(keys, &token.header.key_names);
+        let keys = key::choose(keys, beside, &token.header.key_names);
         let plaintext = match token.header.key_management {
             KeyManagement::Direct if !token.encrypted_key.is_empty() => None,
             KeyManagement::Direct => {

@@ -133,7 +133,7 @@ impl World {
         unwrapped: &Unwrapped,
     ) -> Outcome {
         let attempt = Attempt { head, waited, unwrapped, now: self.now };
-        validate::validate(&self.policy(), &self.keys, self.crypto(), attempt)
+        validate::validate(&self.policy(), &[], &self.keys, self.crypto(), attempt)
     }
 
     /// What the rules come to for a request with these headers.

@@ -1,7 +1,7 @@
 //! The journey of a token, top to bottom: extract, decrypt, parse, choose keys, verify, check. One function of (policy, keys,
 //! request, now); it is run again from the top when keys have come.
 
-use std::fmt;
+use std::{fmt, rc::Rc};
 
 use crate::{
     algorithm::Algorithm,
@@ -97,9 +97,15 @@ pub struct Attempt<'h> {
     pub now: Timestamp,
 }
 
-/// Decides about a request under one policy.
-pub fn validate(policy: &Policy, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Outcome {
-    match try_validate(policy, keys, crypto, attempt) {
+/// Decides about a request under one policy; `beside` are the policies that are asked about the same request, itself included.
+pub fn validate(
+    policy: &Policy,
+    beside: &[Rc<Policy>],
+    keys: &KeyStore,
+    crypto: Crypto<'_>,
+    attempt: Attempt<'_>,
+) -> Outcome {
+    match try_validate(policy, beside, keys, crypto, attempt) {
         Ok(admission) => Outcome::Allow(admission),
         Err(Stop::Wait(wish)) => Outcome::AwaitKeys(wish),
         Err(Stop::Deny(denial)) => Outcome::Deny(denial),
@@ -120,6 +126,7 @@ impl<R: Into<Rejection>> From<R> for Stop {
 
 fn try_validate(
     policy: &Policy,
+    beside: &[Rc<Policy>],
     keys: &KeyStore,
     crypto: Crypto<'_>,
     attempt: Attempt<'_>,
@@ -128,7 +135,7 @@ fn try_validate(
     if text.len() > policy.max_token_bytes {
         return Err(Malformed::TooLong.into());
     }
-    let decrypted = decrypt(policy, crypto.decryptor, &text, attempt)?;
+    let decrypted = decrypt(policy, beside, crypto.decryptor, &text, attempt)?;
     let token = match &decrypted {
         None => UntrustedToken::parse(&text)?,
         Some(decrypted) => parse_decrypted(policy, decrypted)?,
@@ -152,6 +159,7 @@ fn try_validate(
 /// any other text.
 fn decrypt(
     policy: &Policy,
+    beside: &[Rc<Policy>],
     decryptor: &Decryptor,
     text: &[u8],
     attempt: Attempt<'_>,
@@ -160,7 +168,8 @@ fn decrypt(
     if !is_encrypted || policy.decryption_keys.is_empty() {
         return Ok(None);
     }
-    match decryptor.decrypt(text, &policy.decryption_keys, attempt.unwrapped, attempt.now) {
+    let beside: Vec<_> = beside.iter().flat_map(|policy| &policy.decryption_keys).collect();
+    match decryptor.decrypt(text, &policy.decryption_keys, &beside, attempt.unwrapped, attempt.now) {
         Ok(decrypted) => Ok(Some(decrypted)),
         Err(DecryptionError::Failed) => Err(Rejection::DecryptionFailed),
         Err(DecryptionError::Busy) => Err(Rejection::DecryptionUnavailable),

@@ -61,7 +61,7 @@ impl Tokens {
 fn decrypt(token: &Value, keys: &[DecryptionKey]) -> Result<Decrypted, DecryptionError> {
     let now = Timestamp::from_secs(1_700_000_000);
     let token = token.as_str().unwrap().as_bytes();
-    Decryptor::new(Box::new(OsRng)).decrypt(token, keys, &Unwrapped::default(), now)
+    Decryptor::new(Box::new(OsRng)).decrypt(token, keys, &[], &Unwrapped::default(), now)
 }
 
 #[test]

@@ -77,13 +77,23 @@ pub(super) enum KeyName {
     Thumbprint(String),
 }
 
-/// The keys that the first of `names` to mean any means; all when none means any.
-pub(super) fn choose<'k>(keys: &'k [DecryptionKey], names: &[KeyName]) -> Vec<&'k DecryptionKey> {
-    names
+/// The keys of `own` that the first of `names` to mean any means; all when none means any.
+///
+/// Of those, no private key when a name means one of `beside`, the keys of other policies that may take the token: its one RSA
+/// operation is theirs.
+pub(super) fn choose<'k>(
+    own: &'k [DecryptionKey],
+    beside: &[&DecryptionKey],
+    names: &[KeyName],
+) -> Vec<&'k DecryptionKey> {
+    let called = names
         .iter()
-        .map(|name| keys.iter().filter(|key| key.is_called(name)).collect::<Vec<_>>())
-        .find(|called| !called.is_empty())
-        .unwrap_or_else(|| keys.iter().collect())
+        .map(|name| own.iter().filter(|key| key.is_called(name)).collect::<Vec<_>>())
+        .find(|called| !called.is_empty());
+    called.unwrap_or_else(|| {
+        let is_anothers = names.iter().any(|name| beside.iter().any(|key| key.is_called(name)));
+        own.iter().filter(|key| !(is_anothers && key.is_rsa())).collect()
+    })
 }
 
 impl fmt::Debug for DecryptionKey {

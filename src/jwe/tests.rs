@@ -31,7 +31,7 @@ const OTHER_PRIVATE_KEY: &str = include_str!("../../tests/fixtures/certificates/
 /// What a request of its own comes to.
 fn decrypt(text: &str, keys: &[DecryptionKey]) -> Result<Vec<u8>, DecryptionError> {
     Decryptor::new(Box::new(OsRng))
-        .decrypt(text.as_bytes(), keys, &Unwrapped::default(), NOW)
+        .decrypt(text.as_bytes(), keys, &[], &Unwrapped::default(), NOW)
         .map(|decrypted| decrypted.plaintext().to_vec())
 }
 
@@ -55,7 +55,7 @@ fn what_was_encrypted_is_decrypted() {
     let header = r#"{"alg":"dir","enc":"A128GCM","typ":"at+jwt","cty":"JWT"}"#;
     let token = seal(header, &[], &CONTENT_KEY);
     let decrypted = Decryptor::new(Box::new(OsRng))
-        .decrypt(token.as_bytes(), &[symmetric("", &CONTENT_KEY)], &Unwrapped::default(), NOW)
+        .decrypt(token.as_bytes(), &[symmetric("", &CONTENT_KEY)], &[], &Unwrapped::default(), NOW)
         .unwrap();
     assert_eq!(decrypted.plaintext(), PLAINTEXT);
     assert_eq!((decrypted.typ(), decrypted.cty()), (Some("at+jwt"), Some("JWT")));
@@ -341,7 +341,7 @@ fn secrets_have_the_length_of_a_key() {
 fn debug_shows_nothing_of_keys_and_tokens() {
     let unwrapped = Unwrapped::default();
     let decryptor = Decryptor::new(Box::new(OsRng));
-    let decrypted = decryptor.decrypt(seal_rsa("").as_bytes(), &[certified()], &unwrapped, NOW).unwrap();
+    let decrypted = decryptor.decrypt(seal_rsa("").as_bytes(), &[certified()], &[], &unwrapped, NOW).unwrap();
     assert_eq!(
         format!("{:?} {:?} {decryptor:?} {unwrapped:?} {decrypted:?}", certified(), symmetric("k", &KEK)),
         "DecryptionKey(RSA) DecryptionKey(symmetric) Decryptor(…) Unwrapped(…) Decrypted(…)"

@@ -156,7 +156,6 @@ fn policies_with_one_private_key_share_the_operation() {
 }
 
 #[test]
-#[ignore = "the first policy spends the request's one RSA operation on a key that the token does not name"]
 fn any_of_takes_the_token_of_the_policy_whose_private_key_it_names() {
     let provider = Provider::new(&[rsa_key()]);
     let mut host = host(&provider, &two_policies("second"));

@@ -50,7 +50,7 @@ impl Proxy {
     }
 
     fn decrypt(&self, token: &str, unwrapped: &Unwrapped) -> Result<(), DecryptionError> {
-        self.decryptor.decrypt(token.as_bytes(), &self.keys, unwrapped, self.now).map(|_| ())
+        self.decryptor.decrypt(token.as_bytes(), &self.keys, &[], unwrapped, self.now).map(|_| ())
     }
 
     /// How many operations are left in this second; takes them.
@@ -61,11 +61,29 @@ impl Proxy {
 }
 
 #[test]
+fn a_token_that_names_another_policys_key_takes_nothing_of_the_ration() {
+    let proxy = Proxy::new();
+    let own = [certified()];
+    let another = DecryptionKey::rsa(Some("another".into()), None, private_key(OTHER_PRIVATE_KEY));
+    let decrypt = |kid: &str, unwrapped: &Unwrapped| {
+        let token = seal_rsa(&format!(r#","kid":"{kid}""#));
+        proxy.decryptor.decrypt(token.as_bytes(), &own, &[&own[0], &another], unwrapped, NOW).map(|_| ())
+    };
+    for _ in 0..100 {
+        assert_eq!(decrypt("another", &Unwrapped::default()), FAILED);
+    }
+    let unwrapped = Unwrapped::default();
+    assert_eq!(decrypt("another", &unwrapped), FAILED);
+    assert_eq!(decrypt("rsa", &unwrapped), Ok(()), "the request's one operation is left");
+    assert_eq!(decrypt("nobody's", &Unwrapped::default()), Ok(()), "a name that means none is no name");
+}
+
+#[test]
 fn rsa_is_blinded() {
     let drawn = Rc::new(Cell::new(0));
     let decryptor = Decryptor::new(Box::new(Counting(Rc::clone(&drawn))));
     let decrypt = |token: &str| {
-        decryptor.decrypt(token.as_bytes(), &[certified()], &Unwrapped::default(), NOW).unwrap();
+        decryptor.decrypt(token.as_bytes(), &[certified()], &[], &Unwrapped::default(), NOW).unwrap();
     };
     decrypt(&seal_rsa(""));
     assert!(drawn.get() >= 256, "{} random bytes are too few to blind 2048 bits", drawn.get());
