@@ -60,7 +60,6 @@ impl Decryptor {
         let token = Jwe::parse(text).ok_or(DecryptionError::Failed)?;
         let keys = key::choose(keys, beside, &token.header.key_names);
         let plaintext = match token.header.key_management {
-            KeyManagement::Direct if !token.encrypted_key.is_empty() => None,
             KeyManagement::Direct => {
                 keys.iter().filter_map(|key| key.secret()).find_map(|secret| token.open(secret))
             }
@@ -171,8 +170,10 @@ impl<'t> Jwe<'t> {
             tag: decode(tag)?,
         };
         // Before any key is touched.
-        let content = token.header.content_encryption;
-        content.accepts(&token.initialization_vector, &token.ciphertext, &token.tag).then_some(token)
+        let Header { key_management, content_encryption: content, .. } = &token.header;
+        let is_sound = key_management.accepts(&token.encrypted_key, content.key_bytes())
+            && content.accepts(&token.initialization_vector, &token.ciphertext, &token.tag);
+        is_sound.then_some(token)
     }
 
     fn open(&self, content_key: &[u8]) -> Option<Zeroizing<Vec<u8>>> {

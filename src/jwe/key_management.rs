@@ -52,6 +52,17 @@ impl KeyManagement {
             _ => None,
         }
     }
+
+    /// Whether an encrypted key can hold one of `content_key_bytes` bytes, as far as anybody can see. Of key wrap the work
+    /// grows with its length, for each secret that is tried, and a stranger may send one as long as a header can be.
+    pub(super) fn accepts(self, encrypted_key: &[u8], content_key_bytes: usize) -> bool {
+        match self {
+            Self::Direct => encrypted_key.is_empty(),
+            Self::AesKeyWrap(_) => encrypted_key.len().checked_sub(aes_kw::IV_LEN) == Some(content_key_bytes),
+            // Its length is that of the private key, which is not chosen yet.
+            Self::RsaOaep(_) => true,
+        }
+    }
 }
 
 /// Unwraps by AES key wrap (RFC 3394); `None` when `secret` has another size, or is another one.
