@@ -75,12 +75,14 @@ impl<A> Routes<A> {
     /// What the first rule that matches the request leads to.
     ///
     /// Fails when some rule looks at the path, and the request's can be read in more than one way: rule and backend might take
-    /// it for different ones. A request whose host cannot be read matches no rule that names hosts.
+    /// it for different ones. The same goes for the host: a backend may take `a.example:x`, `a.example..` or what a proxy joins of
+    /// two hosts for `a.example`, and such a request must not escape the rule for it.
     pub fn choose(&self, head: RequestHead<'_>) -> Result<&A, Ambiguous> {
         let path =
             self.looks_at_path.then(|| RequestPath::read(head.path().unwrap_or_default())).transpose()?;
         let path = path.as_ref().map(RequestPath::as_str).unwrap_or_default();
-        let host = if self.looks_at_host { head.host() } else { None };
+        let read_host = || head.host().filter(|host| pattern::is_host(host)).ok_or(Ambiguous::Host);
+        let host = self.looks_at_host.then(read_host).transpose()?;
         let method = head.method().unwrap_or_default();
         let find = |folded: &str| {
             let target = Target { path, folded, method, host: host.as_deref().unwrap_or_default() };

@@ -35,6 +35,8 @@ pub enum Ambiguous {
     NotUtf8,
     /// A letter that some readers take for another one when they ignore case, and the two would be decided by different rules.
     Case,
+    /// Not the path but the host: there is none, or none that everybody reads alike.
+    Host,
 }
 
 impl<'p> RequestPath<'p> {
@@ -141,6 +143,7 @@ impl fmt::Display for Ambiguous {
             Self::DoubleEscape => "is percent-encoded twice",
             Self::NotUtf8 => "is not UTF-8 after decoding",
             Self::Case => "has a letter that is another one to some who ignore case",
+            Self::Host => "stands beside a host that is none",
         })
     }
 }

@@ -85,9 +85,7 @@ impl HostPattern {
     /// Reads a name or address in lower case, without port and final dot, or `*.` and a name; `None` when it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.strip_prefix("*.").unwrap_or(text);
-        let is_host = url::parse_authority(name).is_ok_and(|(host, port)| host == name && port.is_none());
-        let has_empty_label = name.split('.').any(str::is_empty);
-        if !is_host || has_empty_label {
+        if !is_host(name) {
             return None;
         }
         match text.strip_prefix('*') {
@@ -102,6 +100,12 @@ impl HostPattern {
             Self::Subdomains(suffix) => host.strip_suffix(&**suffix).is_some_and(|below| !below.is_empty()),
         }
     }
+}
+
+/// Whether `text` is a name or an address, in lower case, without port and final dot.
+pub(super) fn is_host(text: &str) -> bool {
+    url::parse_authority(text).is_ok_and(|(host, port)| host == text && port.is_none())
+        && text.split('.').all(|label| !label.is_empty())
 }
 
 impl fmt::Display for PatternFault {

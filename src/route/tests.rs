@@ -143,14 +143,41 @@ fn hosts_are_names_or_all_below_a_name() {
         ("a.example.com", Some(1)),
         ("a.b.example.com:80", Some(1)),
         ("example.com", None),
-        (".example.com", None),
         ("aexample.com", None),
         ("a.example.com.evil", None),
-        ("", None),
     ] {
         assert_eq!(choose(&rules, &[(":authority", host)]), Ok(expected), "{host}");
     }
-    assert_eq!(choose(&rules, &[]), Ok(None));
+}
+
+#[test]
+fn a_host_that_a_backend_may_take_for_another_escapes_no_rule() {
+    let odd = [
+        "",
+        ".",
+        ":80",
+        ".example.com",
+        "api.contoso.com..",
+        "api..contoso.com",
+        "api.contoso.com:x",
+        "api.contoso.com:+80",
+        "api.contoso.com:80:80",
+        "api.contoso.com,other.example",
+        "someone@api.contoso.com",
+        "api.contoso.com ",
+        "api%2econtoso.com",
+        "[api.contoso.com]",
+        "2001:db8::1",
+        "[::1",
+        "*.example.com",
+        "café.example.com",
+    ];
+    for host in odd {
+        let head = [(":authority", host), (":path", "/")];
+        assert_eq!(choose(&[hosts(&["api.contoso.com"])], &head), Err(Ambiguous::Host), "{host}");
+        assert_eq!(choose(&[prefix("/a")], &head), Ok(None), "{host}: no rule looks at it");
+    }
+    assert_eq!(choose(&[hosts(&["api.contoso.com"])], &[]), Err(Ambiguous::Host));
 }
 
 #[test]

@@ -167,6 +167,7 @@ fn heads_that_no_backend_would_expect() {
     let target = Target::start();
     let host = |host: &str| target.good().header("host", host);
     let target_of = |path: &[u8]| target.good().target(path);
+    let odd_host = Refusal { status: 400, reason: "PathAmbiguous", message: "Bad request." };
     let long_host = "a".repeat(20_000);
     let long_path = [b"/".to_vec(), b"%61".repeat(10_000)].concat();
     let deep_path = b"/a".repeat(10_000);
@@ -180,9 +181,10 @@ fn heads_that_no_backend_would_expect() {
     let many_claims = format!(r#","c":{{{}}}"#, many_claims.join(","));
     target.judge(vec![
         Case::passes("an address as host", host("[::1]:8080")),
-        Case::passes("a host that is a pattern", host("*.example")),
-        Case::passes("dots as host", host("....")),
-        Case::passes("a port alone", host(":80")),
+        Case::refused("a host that is a pattern", host("*.example"), odd_host),
+        Case::refused("dots as host", host("...."), odd_host),
+        Case::refused("a port alone", host(":80"), odd_host),
+        Case::refused("two hosts", host("api.example").header("host", "b.example"), odd_host),
         Case::passes("a port without digits", host("api.example:")),
         Case::passes("a host of 20 KB", host(&long_host)),
         Case::passes("a path of 30 KB, all encoded", target_of(&long_path)),

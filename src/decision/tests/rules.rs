@@ -88,8 +88,9 @@ fn a_preflight_passes_where_it_is_allowed_to() {
         (&[(":method", "options"), origin, method], refused),
         (&[origin, method], refused),
     ] {
-        assert_eq!(decided(&on, pairs), expected, "{pairs:?}");
-        assert_eq!(decided(&off, pairs), refused, "{pairs:?}");
+        let pairs = [pairs, &[(":authority", "api.example")]].concat();
+        assert_eq!(decided(&on, &pairs), expected, "{pairs:?}");
+        assert_eq!(decided(&off, &pairs), refused, "{pairs:?}");
     }
 }
 
