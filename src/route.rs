@@ -41,6 +41,20 @@ impl Matcher {
         *self == Self::default()
     }
 
+    /// Whether every request that `other` matches matches this one, too, as far as two of their words can tell.
+    pub fn covers(&self, other: &Self) -> bool {
+        let has_path = match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(own), Some(other)) => own.covers(other),
+            (Some(_), None) => false,
+        };
+        let is_listed = |method| self.methods.contains(method);
+        let has_host = |host| self.hosts.iter().any(|own| own.covers(host));
+        has_path
+            && (self.methods.is_empty() || !other.methods.is_empty() && other.methods.iter().all(is_listed))
+            && (self.hosts.is_empty() || !other.hosts.is_empty() && other.hosts.iter().all(has_host))
+    }
+
     fn matches(&self, target: Target<'_>) -> bool {
         let Target { path, folded, method, host } = target;
         self.path.as_ref().is_none_or(|pattern| pattern.matches(path, folded))

@@ -65,7 +65,7 @@ pub(super) fn read(node: &Node<'_>) -> Result<WrittenRules, ConfigError> {
 fn refuse_unreachable(rules: &[Rule]) -> Result<(), ConfigError> {
     let mut earlier = BTreeMap::new();
     let mut last = None;
-    for Rule { path, matcher, .. } in rules {
+    for (index, Rule { path, matcher, .. }) in rules.iter().enumerate() {
         if let Some(last) = last {
             return Err(ConfigError::new(
                 path,
@@ -77,6 +77,15 @@ fn refuse_unreachable(rules: &[Rule]) -> Result<(), ConfigError> {
                 path,
                 format!(
                     "matches the same requests as `{first}`, which decides about them; remove one of the two"
+                ),
+            ));
+        }
+        if let Some(broader) = rules.iter().take(index).find(|earlier| earlier.matcher.covers(matcher)) {
+            return Err(ConfigError::new(
+                path,
+                format!(
+                    "is never reached, since `{}` matches all that it does; put it before that rule",
+                    broader.path
                 ),
             ));
         }

@@ -58,6 +58,19 @@ impl PathPattern {
         Ok(Self { text, extent, ignores_case })
     }
 
+    /// Whether it means every path that `other` does.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let is_as_broad = match (self.extent, other.extent) {
+            (Extent::Exact, Extent::Prefix) => false,
+            (Extent::Exact, Extent::Exact) | (Extent::Prefix, _) => self.ignores_case || !other.ignores_case,
+        };
+        let is_beneath = match (self.ignores_case, other.ignores_case) {
+            (true, false) => self.matches("", &Folded::new(&other.text).narrow),
+            (true, true) | (false, _) => self.matches(&other.text, &other.text),
+        };
+        is_as_broad && is_beneath
+    }
+
     pub(super) fn ignores_case(&self) -> bool {
         self.ignores_case
     }
@@ -91,6 +104,15 @@ impl HostPattern {
         match text.strip_prefix('*') {
             None => Some(Self::Exact(text.to_owned())),
             Some(suffix) => (!name.starts_with('[')).then(|| Self::Subdomains(suffix.to_owned())),
+        }
+    }
+
+    /// Whether it means every host that `other` does.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Exact(host)) => self.matches(host),
+            (Self::Exact(_), Self::Subdomains(_)) => false,
+            (Self::Subdomains(own), Self::Subdomains(suffix)) => suffix.ends_with(&**own),
         }
     }
 

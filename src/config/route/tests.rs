@@ -231,6 +231,44 @@ fn what_is_wrong_with_a_match_is_told() {
 }
 
 #[test]
+fn a_rule_behind_a_broader_one_is_never_reached() {
+    for (broad, narrow, is_covered) in [
+        (r#""path-prefix":"/""#, r#""path-prefix":"/admin""#, true),
+        (r#""path-prefix":"/a""#, r#""path":"/a/b""#, true),
+        (r#""path-prefix":"/a/""#, r#""path":"/a""#, true),
+        (r#""path-prefix":"/a""#, r#""path-prefix":"/a/b","methods":["GET"],"hosts":["h"]"#, true),
+        (r#""path-prefix":"/a""#, r#""path-prefix":"/ab""#, false),
+        (r#""path-prefix":"/a/b""#, r#""path-prefix":"/a""#, false),
+        (r#""path":"/a""#, r#""path-prefix":"/a""#, false),
+        (r#""path":"/a""#, r#""path":"/a","methods":["GET"]"#, true),
+        (r#""path":"/a","ignore-case":true"#, r#""path":"/A""#, true),
+        (r#""path-prefix":"/a","ignore-case":true"#, r#""path":"/A/B","ignore-case":true"#, true),
+        (r#""path":"/a""#, r#""path":"/a","ignore-case":true"#, false),
+        (r#""path-prefix":"/a""#, r#""hosts":["h"]"#, false),
+        (r#""methods":["GET","PUT"]"#, r#""path":"/a","methods":["PUT"]"#, true),
+        (r#""methods":["GET"]"#, r#""path":"/a","methods":["GET","PUT"]"#, false),
+        (r#""methods":["GET"]"#, r#""path":"/a""#, false),
+        (r#""hosts":["*.b"]"#, r#""path":"/a","hosts":["a.b","*.a.b"]"#, true),
+        (r#""hosts":["*.b"]"#, r#""hosts":["b"]"#, false),
+        (r#""hosts":["a.b"]"#, r#""hosts":["*.a.b"]"#, false),
+        (r#""hosts":["*.a.b"]"#, r#""hosts":["*.b"]"#, false),
+        (r#""hosts":["a"]"#, r#""path":"/a""#, false),
+    ] {
+        let rules = format!(
+            r#"{{"match":{{"path":"/first"}},"policy":"p"}},{{"match":{{{broad}}},"allow-anonymous":true}},
+               {{"match":{{{narrow}}},"policy":"p"}}"#
+        );
+        let expected =
+            "rules[2]: is never reached, since `rules[1]` matches all that it does; put it before that rule";
+        assert_eq!(
+            read_rules(&with(&rules)).err().as_deref(),
+            is_covered.then_some(expected),
+            "{broad} {narrow}"
+        );
+    }
+}
+
+#[test]
 fn rules_are_limited() {
     let rules = |count: usize| {
         let rules: Vec<_> =
