@@ -65,6 +65,12 @@ fn warnings_of(name: &str) -> Vec<String> {
              chooses the audience"
                 .to_owned(),
         ],
+        // As in APIM's own examples.
+        "entra-encrypted" | "entra-workforce" => vec![
+            "validate-azure-ad-token has neither `audiences` nor `backend-application-ids`: a token that a listed client got \
+             for any other API passes"
+                .to_owned(),
+        ],
         _ => Vec::new(),
     }
 }

@@ -16,7 +16,20 @@ pub(super) fn of(written: &Written) -> Vec<String> {
             format!("certificates.{name}.certificate holds {further} more: the first is used, the others are not read")
         })
     });
-    policies.chain(certificates).chain(unused(written)).collect()
+    policies.chain(certificates).chain(unused(written)).chain(left_open(written)).collect()
+}
+
+/// A last rule that asks for nothing, where rules before it ask: those match what they name, and no other spelling of it.
+fn left_open(written: &Written) -> Option<String> {
+    let rules = written.rules.as_ref()?;
+    let asks = |(_, action): &(_, WrittenAction)| matches!(action, WrittenAction::Policy { .. });
+    (rules.otherwise == WrittenAction::Anonymous && rules.rules.iter().any(asks)).then(|| {
+        format!(
+            "rules[{}] has `allow-anonymous`: what no rule before it matches passes without a token, such as a path in \
+             another case or with a `/` at its end",
+            rules.rules.len()
+        )
+    })
 }
 
 /// The members of `policies` that no rule leads to.
@@ -56,6 +69,16 @@ fn of_policy(policy: &WrittenPolicy) -> Vec<String> {
     if policy.entra.is_none() && policy.audiences.is_none() && policy.required_claims.is_empty() {
         warnings.push(format!(
             "{path} has neither `audiences` nor `required-claims`: a token for any other API of the issuer passes"
+        ));
+    }
+    if let Some(entra) = &policy.entra
+        && policy.audiences.is_none()
+        && entra.backend_applications.is_none()
+    {
+        let whose =
+            if entra.client_applications.is_some() { "that a listed client got" } else { "of the tenant" };
+        warnings.push(format!(
+            "{path} has neither `audiences` nor `backend-application-ids`: a token {whose} for any other API passes"
         ));
     }
     if policy.entra.is_none()

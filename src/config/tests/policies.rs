@@ -477,6 +477,9 @@ fn what_is_hardly_meant_is_told() {
             ),
             vec![
                 any_api("policies.one.validate-jwt"),
+                "policies.two.validate-azure-ad-token has neither `audiences` nor `backend-application-ids`: a token of the \
+                 tenant for any other API passes"
+                    .to_owned(),
                 "policies.two.options.report-only is true: nothing is refused".to_owned(),
                 "policies.two has no effect: no rule names it".to_owned(),
             ],
@@ -492,6 +495,33 @@ fn what_is_hardly_meant_is_told() {
             vec![
                 "policies.four has no effect: no rule names it".to_owned(),
                 "policies.five has no effect: no rule names it".to_owned(),
+            ],
+        ),
+        (
+            json!({
+                "validate-azure-ad-token": { "tenant-id": "contoso.com", "client-application-ids": ["c"] },
+                "default-cluster": "any",
+            })
+            .to_string(),
+            vec![
+                "validate-azure-ad-token has neither `audiences` nor `backend-application-ids`: a token that a listed client \
+                 got for any other API passes"
+                    .to_owned(),
+            ],
+        ),
+        (
+            json!({
+                "policies": { "one": one() },
+                "rules": [
+                    { "match": { "path": "/admin" }, "policy": "one" }, { "match": {}, "allow-anonymous": true },
+                ],
+                "default-cluster": "any",
+            })
+            .to_string(),
+            vec![
+                "rules[1] has `allow-anonymous`: what no rule before it matches passes without a token, such as a path in \
+                 another case or with a `/` at its end"
+                    .to_owned(),
             ],
         ),
     ] {
