@@ -217,7 +217,9 @@ impl fmt::Display for Rejection {
             Self::NotPresent(Absence::Empty) => write!(f, "no token behind the scheme"),
             Self::NotPresent(Absence::Scheme) => write!(f, "no token under the scheme that the policy wants"),
             Self::Malformed(malformed) => write!(f, "{malformed}"),
-            Self::PathAmbiguous => write!(f, "the path, or the host, can be read in more than one way"),
+            Self::PathAmbiguous => {
+                write!(f, "the path, the host or the method can be read in more than one way")
+            }
             Self::DecryptionFailed => write!(f, "cannot be decrypted"),
             Self::DecryptionUnavailable => {
                 write!(f, "too many encrypted tokens at once: the budget of RSA decryptions is spent")

@@ -8,6 +8,9 @@ pub use pattern::{Extent, HostPattern, PathPattern, PatternFault};
 
 use crate::request::RequestHead;
 
+/// The methods of RFC 9110 §9.3 and RFC 5789.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+
 /// What a rule wants of a request (`match`); all of it must hold, and the default wants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Matcher {
@@ -69,6 +72,7 @@ pub struct Routes<A> {
     rules: Vec<(Matcher, A)>,
     otherwise: A,
     looks_at_path: bool,
+    looks_at_method: bool,
     looks_at_host: bool,
     ignores_case: bool,
 }
@@ -79,6 +83,7 @@ impl<A> Routes<A> {
         let any = |holds: fn(&Matcher) -> bool| rules.iter().any(|(matcher, _)| holds(matcher));
         Self {
             looks_at_path: any(|matcher| matcher.path.is_some()),
+            looks_at_method: any(|matcher| !matcher.methods.is_empty()),
             looks_at_host: any(|matcher| !matcher.hosts.is_empty()),
             ignores_case: any(|matcher| matcher.path.as_ref().is_some_and(PathPattern::ignores_case)),
             rules,
@@ -90,7 +95,7 @@ impl<A> Routes<A> {
     ///
     /// Fails when some rule looks at the path, and the request's can be read in more than one way: rule and backend might take
     /// it for different ones. The same goes for the host: a backend may take `a.example:x`, `a.example..` or what a proxy joins of
-    /// two hosts for `a.example`, and such a request must not escape the rule for it.
+    /// two hosts for `a.example`, and such a request must not escape the rule for it; nor may `post` escape the rule for `POST`.
     pub fn choose(&self, head: RequestHead<'_>) -> Result<&A, Ambiguous> {
         let path =
             self.looks_at_path.then(|| RequestPath::read(head.path().unwrap_or_default())).transpose()?;
@@ -98,6 +103,9 @@ impl<A> Routes<A> {
         let read_host = || head.host().filter(|host| pattern::is_host(host)).ok_or(Ambiguous::Host);
         let host = self.looks_at_host.then(read_host).transpose()?;
         let method = head.method().unwrap_or_default();
+        if self.looks_at_method && misspelt_method(method).is_some() {
+            return Err(Ambiguous::Method);
+        }
         let find = |folded: &str| {
             let target = Target { path, folded, method, host: host.as_deref().unwrap_or_default() };
             self.rules.iter().position(|(matcher, _)| matcher.matches(target))
@@ -120,6 +128,14 @@ impl<A> Routes<A> {
     pub fn actions(&self) -> impl Iterator<Item = &A> {
         self.rules.iter().map(|(_, action)| action).chain([&self.otherwise])
     }
+}
+
+/// The method that this one is in another case. It is another method (RFC 9110 §9.1), which nobody sends, but HTTP/2 carries it,
+/// and many frameworks take it for the known one.
+pub fn misspelt_method(method: &[u8]) -> Option<&'static str> {
+    METHODS
+        .into_iter()
+        .find(|known| known.as_bytes().eq_ignore_ascii_case(method) && known.as_bytes() != method)
 }
 
 /// Whether a request asks, on behalf of a script, what another request may do (Fetch §3.2.2 "CORS-preflight request"), which

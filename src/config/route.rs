@@ -6,13 +6,10 @@ use super::{
     ConfigError,
     reader::{Members, Node, is_http_token},
 };
-use crate::route::{Ambiguous, Extent, HostPattern, Matcher, PathPattern, PatternFault};
+use crate::route::{self, Ambiguous, Extent, HostPattern, Matcher, PathPattern, PatternFault};
 
 /// The most `rules`: they are tried one by one.
 const MAX_RULES: usize = 2048;
-
-/// The methods of RFC 9110 §9.3 and RFC 5789: written in another case they are other methods, which nobody sends.
-const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
 /// `rules`: each of them but the last one, and what that one, `match: {}`, leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -190,12 +187,11 @@ fn read_method(node: &Node<'_>) -> Result<String, ConfigError> {
     if !is_http_token(method) {
         return Err(node.error("is not the name of a method, such as `GET`"));
     }
-    let known = METHODS.iter().find(|known| known.eq_ignore_ascii_case(method));
-    match known {
-        Some(known) if *known != method => {
+    match route::misspelt_method(method.as_bytes()) {
+        Some(known) => {
             Err(node.error(format!("is not how the method is written, and case counts; write `{known}`")))
         }
-        Some(_) | None => Ok(method.to_owned()),
+        None => Ok(method.to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// The stable name of a refusal, for access logs, metrics and log lines; never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The path, or the host, can be read in more than one way, and a rule matches by it.
+    /// The path, the host or the method can be read in more than one way, and a rule matches by it.
     PathAmbiguous,
     /// No token where the policy looks for one (IDX10000 family; APIM `TokenNotPresent`).
     TokenNotPresent,

@@ -37,6 +37,8 @@ pub enum Ambiguous {
     Case,
     /// Not the path but the host: there is none, or none that everybody reads alike.
     Host,
+    /// Not the path but the method: one that everybody knows, in another case.
+    Method,
 }
 
 impl<'p> RequestPath<'p> {
@@ -144,6 +146,7 @@ impl fmt::Display for Ambiguous {
             Self::NotUtf8 => "is not UTF-8 after decoding",
             Self::Case => "has a letter that is another one to some who ignore case",
             Self::Host => "stands beside a host that is none",
+            Self::Method => "stands beside a method in another case than its own",
         })
     }
 }

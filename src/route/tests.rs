@@ -123,9 +123,14 @@ fn case_is_ignored_where_the_rule_says_so() {
 fn methods_are_exact() {
     let rules = [methods(&["POST", "PUT"])];
     for (method, expected) in
-        [("POST", true), ("PUT", true), ("GET", false), ("post", false), ("POSTS", false), ("", false)]
+        [("POST", true), ("PUT", true), ("GET", false), ("POSTS", false), ("posts", false), ("", false)]
     {
         assert_eq!(choose(&rules, &[(":method", method)]), Ok(expected.then_some(0)), "{method}");
+    }
+    for method in ["post", "Put", "gET", "oPTIONS"] {
+        let head = [(":method", method), (":path", "/")];
+        assert_eq!(choose(&rules, &head), Err(Ambiguous::Method), "{method}");
+        assert_eq!(choose(&[prefix("/a")], &head), Ok(None), "{method}: no rule looks at it");
     }
     assert_eq!(choose(&rules, &[]), Ok(None));
 }
