@@ -180,7 +180,10 @@ impl From<KeyFault> for CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotPem => write!(f, "not PEM: it has no line `-----BEGIN …-----`"),
+            Self::NotPem => write!(
+                f,
+                "not PEM: it has no line `-----BEGIN …-----`; write the text of the file, not its name"
+            ),
             Self::Binary => write!(
                 f,
                 "a DER or PFX file in base64, PEM is expected; `openssl pkcs12 -in FILE -nodes` turns a PFX into PEM, `openssl x509 -inform der -in FILE` a certificate"

@@ -49,12 +49,15 @@ fn entra(members: &Value) -> Value {
 fn words_that_say_nothing_here_are_refused_with_a_reason() {
     let named =
         "names the policy in API Management's traces; here a policy is named by its place in `policies`";
+    let misplaced = "stands beside the policy, not in it; write it one level higher";
     let not_entras = |rest: &str| format!("is not a word of `validate-azure-ad-token`, where {rest}");
     let entra_keys = not_entras("the tenant's metadata leads to the keys; remove it, or use `validate-jwt`");
     let only_certificates =
         "`validate-azure-ad-token` decrypts with certificates alone, as in APIM; use `certificate-id`";
     for (configuration, place, problem) in [
         (with(&json!({ "id": "x" })), "validate-jwt.id", named.to_owned()),
+        (with(&json!({ "options": {} })), "validate-jwt.options", misplaced.to_owned()),
+        (entra(&json!({ "options": {} })), "validate-azure-ad-token.options", misplaced.to_owned()),
         (
             with(&json!({ "issuer-signing-tokens": [] })),
             "validate-jwt.issuer-signing-tokens",

@@ -6,8 +6,8 @@ use super::{
     keys::{self, KeySources},
     options::Options,
     policy::{
-        OpenIdConfig, REFUSED_ID, WrittenPolicy, read_audiences, read_output_variable, read_refusal,
-        read_required_claims,
+        MISPLACED_OPTIONS, OpenIdConfig, REFUSED_ID, WrittenPolicy, read_audiences, read_output_variable,
+        read_refusal, read_required_claims,
     },
     reader::{Members, Node},
     source,
@@ -53,6 +53,7 @@ pub(super) fn read(
     );
     let refused = [
         REFUSED_ID,
+        MISPLACED_OPTIONS,
         ("clock-skew", clock_skew.as_str()),
         ("openid-config", &keys),
         ("issuer-signing-keys", &keys),

@@ -82,6 +82,10 @@ pub(super) fn read(
 pub(super) const REFUSED_ID: (&str, &str) =
     ("id", "names the policy in API Management's traces; here a policy is named by its place in `policies`");
 
+/// What both policies say of their `options`, which API Management has no word for.
+pub(super) const MISPLACED_OPTIONS: (&str, &str) =
+    ("options", "stands beside the policy, not in it; write it one level higher");
+
 fn read_validate_jwt(
     name: &str,
     node: &Node<'_>,
@@ -108,6 +112,7 @@ fn read_validate_jwt(
     ];
     let refused = [
         REFUSED_ID,
+        MISPLACED_OPTIONS,
         (
             "issuer-signing-tokens",
             "is a form that API Management gave up; write the keys as `issuer-signing-keys`",
@@ -232,7 +237,9 @@ pub(super) fn read_required_claims(members: &Members<'_>) -> Result<Vec<Required
 }
 
 fn read_required_claim(node: &Node<'_>) -> Result<RequiredClaim, ConfigError> {
-    let members = node.members(&["name", "match", "separator", "values"], &[])?;
+    let refused =
+        [("value", "is one element of API Management's XML; write all of them as the list `values`")];
+    let members = node.members(&["name", "match", "separator", "values"], &refused)?;
     let values = members.read("values", |node| node.texts())?;
     let takes_any =
         members

@@ -312,7 +312,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         (
             with(r#","required-claims":[{"name":"a","value":"b"}]"#),
             format!(
-                "{policy}.required-claims[0].value: unknown member; expected one of `name`, `match`, `separator`, `values`"
+                "{policy}.required-claims[0].value: is one element of API Management's XML; write all of them as the list `values`"
             ),
         ),
         (

@@ -165,7 +165,7 @@ fn what_is_wrong_with_a_certificate_is_told() {
         (json!({}), "certificates.c: is empty; expected `certificate` (PEM), `private-key` (PEM) or both"),
         (
             json!({ "certificate": "x" }),
-            "certificates.c.certificate: not PEM: it has no line `-----BEGIN …-----`",
+            "certificates.c.certificate: not PEM: it has no line `-----BEGIN …-----`; write the text of the file, not its name",
         ),
         (
             json!({ "certificate": format!("{CERTIFICATE}{PRIVATE_KEY}") }),
