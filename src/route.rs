@@ -72,7 +72,6 @@ pub struct Routes<A> {
     rules: Vec<(Matcher, A)>,
     otherwise: A,
     looks_at_path: bool,
-    looks_at_method: bool,
     looks_at_host: bool,
     ignores_case: bool,
 }
@@ -83,7 +82,6 @@ impl<A> Routes<A> {
         let any = |holds: fn(&Matcher) -> bool| rules.iter().any(|(matcher, _)| holds(matcher));
         Self {
             looks_at_path: any(|matcher| matcher.path.is_some()),
-            looks_at_method: any(|matcher| !matcher.methods.is_empty()),
             looks_at_host: any(|matcher| !matcher.hosts.is_empty()),
             ignores_case: any(|matcher| matcher.path.as_ref().is_some_and(PathPattern::ignores_case)),
             rules,
@@ -103,23 +101,22 @@ impl<A> Routes<A> {
         let read_host = || head.host().filter(|host| pattern::is_host(host)).ok_or(Ambiguous::Host);
         let host = self.looks_at_host.then(read_host).transpose()?;
         let method = head.method().unwrap_or_default();
-        if self.looks_at_method && misspelt_method(method).is_some() {
-            return Err(Ambiguous::Method);
-        }
-        let find = |folded: &str| {
+        let find = |method, folded: &str| {
             let target = Target { path, folded, method, host: host.as_deref().unwrap_or_default() };
             self.rules.iter().position(|(matcher, _)| matcher.matches(target))
         };
-        let index = if self.ignores_case {
-            let folded = path::Folded::new(path);
-            let index = find(&folded.narrow);
-            if !folded.is_unequivocal() && find(&folded.broad) != index {
-                return Err(Ambiguous::Case);
-            }
-            index
-        } else {
-            find("")
-        };
+        let folded = self.ignores_case.then(|| path::Folded::new(path));
+        let (narrow, broad) =
+            folded.as_ref().map_or(("", ""), |folded| (folded.narrow.as_str(), folded.broad.as_str()));
+        let index = find(method, narrow);
+        // Who reads the method otherwise may read the path otherwise, too.
+        let known = misspelt_method(method).map_or(method, str::as_bytes);
+        if narrow != broad && [method, known].into_iter().any(|method| find(method, broad) != index) {
+            return Err(Ambiguous::Case);
+        }
+        if known != method && find(known, narrow) != index {
+            return Err(Ambiguous::Method);
+        }
         let rule = index.and_then(|index| self.rules.get(index));
         Ok(rule.map_or(&self.otherwise, |(_, action)| action))
     }

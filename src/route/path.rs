@@ -37,7 +37,7 @@ pub enum Ambiguous {
     Case,
     /// Not the path but the host: there is none, or none that everybody reads alike.
     Host,
-    /// Not the path but the method: one that everybody knows, in another case.
+    /// Not the path but the method: one that everybody knows, in another case, for which another rule would decide.
     Method,
 }
 

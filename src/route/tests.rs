@@ -127,11 +127,17 @@ fn methods_are_exact() {
     {
         assert_eq!(choose(&rules, &[(":method", method)]), Ok(expected.then_some(0)), "{method}");
     }
-    for method in ["post", "Put", "gET", "oPTIONS"] {
+    for (method, expected) in
+        [("post", Err(Ambiguous::Method)), ("Put", Err(Ambiguous::Method)), ("gET", Ok(None))]
+    {
         let head = [(":method", method), (":path", "/")];
-        assert_eq!(choose(&rules, &head), Err(Ambiguous::Method), "{method}");
+        assert_eq!(choose(&rules, &head), expected, "{method}");
         assert_eq!(choose(&[prefix("/a")], &head), Ok(None), "{method}: no rule looks at it");
     }
+    let path = Some(pattern("/desk", Extent::Exact, true));
+    let both = Matcher::new(path, vec!["POST".into()], vec![]);
+    let head = [(":method", "post"), (":path", "/de\u{17f}k")];
+    assert_eq!(choose(&[both], &head), Err(Ambiguous::Case), "read otherwise twice");
     assert_eq!(choose(&rules, &[]), Ok(None));
 }
 
