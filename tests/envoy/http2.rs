@@ -91,3 +91,25 @@ fn fields_that_come_apart_and_hosts_that_differ() {
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
 }
+
+/// HTTP/1 knows no `post`, HTTP/2 carries it, and many frameworks take it for `POST`.
+#[test]
+fn a_method_in_another_case_escapes_no_rule() {
+    let key = SigningKey::generate(Algorithm::Hs256).unwrap();
+    let configuration = json!({
+        "policies": { "only": policy("header-name", &json!("Authorization"), &key) },
+        "rules": [
+            { "match": { "methods": ["POST", "DELETE"] }, "policy": "only" },
+            { "match": {}, "allow-anonymous": true },
+        ],
+    });
+    let envoy = Envoy::start(&Setup::new().listener("api", configuration));
+    for (method, expected) in [("POST", 401), ("post", 400), ("Delete", 400), ("GET", 200), ("PROPFIND", 200)]
+    {
+        let headers =
+            [(":method", method), (":scheme", "http"), (":authority", "api.example"), (":path", "/")];
+        let (id, status) = envoy.send_http2("api", &headers, None);
+        assert_eq!(status, expected, "{method}: {}", envoy.details(&id));
+        assert_eq!(envoy.upstream().seen(&id).is_some(), expected == 200, "{method}");
+    }
+}

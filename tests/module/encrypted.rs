@@ -172,6 +172,19 @@ fn any_of_takes_the_token_of_the_policy_whose_private_key_it_names() {
 }
 
 #[test]
+#[ignore = "a request has one RSA operation: the second policy's token is refused whatever it is"]
+fn all_of_takes_an_encrypted_token_from_each_of_two_places() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut configuration = two_policies("first");
+    configuration["policies"]["two"]["validate-jwt"]["header-name"] = json!("X-Other");
+    let mut host = host(&provider, &configuration);
+    host.warm_up();
+    let [one, two] = [(); 2].map(|()| seal(PRIVATE_KEY, &json!({}), rsa_key()));
+    let stream = host.request(Request::get("/all").bearer(&one).header("x-other", &two));
+    host.assert_allowed(stream);
+}
+
+#[test]
 fn a_flood_does_not_shut_out_tokens_of_the_other_policy() {
     let provider = Provider::new(&[rsa_key()]);
     let secret = SigningKey::generate(Algorithm::Hs256).unwrap();
