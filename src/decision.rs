@@ -157,9 +157,9 @@ impl Requirement {
             let outcome = validate::validate(policy, &self.policies, keys, crypto, attempt);
             match (self.quorum, outcome) {
                 (Quorum::Any, Outcome::Allow(admission)) => {
-                    return self.admit([(policy.as_ref(), admission)], attempt.head);
+                    return self.admit([admission], attempt.head);
                 }
-                (Quorum::All, Outcome::Allow(admission)) => tally.admissions.push((policy, admission)),
+                (Quorum::All, Outcome::Allow(admission)) => tally.admissions.push(admission),
                 (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, wish),
                 // What another policy of an `all-of` can tell needs no wait for this one's keys.
                 (_, Outcome::Deny(denial)) if denial.rejection.reason().is_undecided() => {
@@ -202,19 +202,16 @@ impl Requirement {
         Decision::Refuse { policy: Some(&self.name), refused }
     }
 
-    /// Lets a request through that these policies allow: their edits, after the tokens that are to go.
-    fn admit<'r>(
-        &'r self,
-        admissions: impl IntoIterator<Item = (&'r Policy, Admission)>,
-        head: RequestHead<'_>,
-    ) -> Decision<'r> {
-        let (mut sources, mut all) = (Vec::new(), Admission::default());
-        for (policy, admission) in admissions {
-            sources.extend(policy.forward.remove_token.then_some(&policy.source));
+    /// Lets a request through that some policies allow: with what they give it, without the tokens that are to go. Those go that
+    /// any policy of the requirement takes out: what it refused is not for the backend, either.
+    fn admit(&self, admissions: impl IntoIterator<Item = Admission>, head: RequestHead<'_>) -> Decision<'_> {
+        let policies = self.policies.iter().filter(|policy| policy.forward.remove_token);
+        let edits = extract::remove_tokens(policies.map(|policy| &policy.source), head);
+        let mut all = Admission { edits, variables: Vec::new() };
+        for admission in admissions {
             all.edits.extend(admission.edits);
             all.variables.extend(admission.variables);
         }
-        all.edits.splice(0..0, extract::remove_tokens(sources, head));
         self.allow(Passage::Validated(all))
     }
 
@@ -226,8 +223,8 @@ impl Requirement {
 /// What the policies of a requirement came to so far.
 #[derive(Default)]
 struct Tally<'r> {
-    /// The policies that allow, and what the request gets of each.
-    admissions: Vec<(&'r Policy, Admission)>,
+    /// What the request gets of each policy that allows.
+    admissions: Vec<Admission>,
     wish: Wish,
     /// What a request is told that could not be decided, and does not wait, or cannot.
     undecided: Option<Refused<'r>>,

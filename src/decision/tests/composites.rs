@@ -176,15 +176,15 @@ fn who_allows_forwards_and_nobody_else() {
     let token = Signer::new(1).token(&claims);
     let headers = headers(&[("authorization", &format!("Bearer {token}")), ("x-token", &token)]);
     let payload = claims.to_string().into_bytes();
-    let edits = |names: &[(&str, &str)]| {
-        let removed = names.iter().map(|(_, source)| Edit::Remove((*source).to_owned()));
-        let set = names.iter().map(|(name, _)| Edit::Set(format!("x-sub-{name}"), b"me".to_vec()));
-        removed.chain(set).collect::<Vec<_>>()
+    let edits = |names: &[&str]| {
+        let removed = ["authorization", "x-token"].map(|source| Edit::Remove(source.to_owned()));
+        let set = names.iter().map(|name| Edit::Set(format!("x-sub-{name}"), b"me".to_vec()));
+        removed.into_iter().chain(set).collect::<Vec<_>>()
     };
-    let variables = |names: &[(&str, &str)]| {
-        names.iter().map(|(name, _)| (format!("{name}-claims"), payload.clone())).collect::<Vec<_>>()
+    let variables = |names: &[&str]| {
+        names.iter().map(|name| (format!("{name}-claims"), payload.clone())).collect::<Vec<_>>()
     };
-    let (one, two) = (("one", "authorization"), ("two", "x-token"));
+    let (one, two) = ("one", "two");
     for (quorum, audiences, expected) in [
         ("any-of", ["one", "one"], Some(&[one][..])),
         ("any-of", ["one", "other"], Some(&[one])),
@@ -209,7 +209,6 @@ fn who_allows_forwards_and_nobody_else() {
 }
 
 #[test]
-#[ignore = "the token that the first policy refuses, and takes out of requests, reaches the backend beside the good one"]
 fn a_refused_token_that_is_to_go_does_not_reach_the_backend() {
     let good = Signer::new(1).token(&json!({ "iss": "https://a.example", "exp": NOW + 600, "aud": "two" }));
     let forged =
