@@ -44,6 +44,16 @@ pub enum TokenSource {
 }
 
 impl TokenSource {
+    /// The header that holds the token, alone or among other things, in lower case; `None` where it is in none.
+    pub fn header(&self) -> Option<&str> {
+        match self {
+            Self::Authorization { .. } => Some("authorization"),
+            Self::Header { name } => Some(name),
+            Self::Cookie { .. } => Some("cookie"),
+            Self::Query { .. } | Self::Property { .. } => None,
+        }
+    }
+
     /// The token's text.
     ///
     /// Fails when the place is in the request more than once; with [`Absence::Nothing`] when it is absent or blank, and

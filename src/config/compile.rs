@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use super::{ConfigError, Configuration, options::IssuerKeys, policy::WrittenPolicy, wire::Written};
 use crate::{
     algorithm::{Algorithm, AlgorithmSet},
-    forward::Strip,
+    forward::{self, Strip},
     keys::ProviderSet,
     policy::{Audiences, Policy, PolicyProvider, Refusal},
     signature::VerifyingKey,
@@ -21,6 +21,7 @@ use providers::Providers;
 pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError> {
     let warnings = warnings::of(&written);
     let expiries = expiries(&written);
+    refuse_headers_of_tokens(&written.policies)?;
     let policies = std::mem::take(&mut written.policies);
     let mut providers = Providers::new(&written);
     let policies = policies
@@ -42,6 +43,28 @@ pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError
         warnings,
         expiries,
     })
+}
+
+/// A header that is written is taken out of every request first: with the token in it, where a policy reads that there.
+fn refuse_headers_of_tokens(policies: &[WrittenPolicy]) -> Result<(), ConfigError> {
+    for policy in policies {
+        let Some(header) = policy.source.header() else {
+            continue;
+        };
+        for WrittenPolicy { options, .. } in policies {
+            if let Some(name) =
+                options.forward.header_names().find(|name| forward::is_same_header(name, header))
+            {
+                let problem = format!(
+                    "writes `{name}`, which is therefore taken out of every request, and `{}` reads its token there; choose \
+                     another header",
+                    policy.name
+                );
+                return Err(ConfigError::new(format!("{}.forward", options.path), problem));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn expiries(written: &Written) -> Vec<(String, Timestamp)> {

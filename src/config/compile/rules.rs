@@ -10,6 +10,7 @@ use crate::{
     },
     decision::{Demand, Quorum, Requirement, Rulebook},
     forward,
+    jwe::DecryptionKey,
     policy::Policy,
     route::Routes,
 };
@@ -85,9 +86,24 @@ fn compose(composite: &WrittenComposite, single: &Requirements) -> Result<Requir
                 "writes {both}, as a policy before it does; in an `all-of` each writes its own"
             ));
         }
+        if composite.quorum == Quorum::All
+            && policies.iter().any(|earlier| need_two_operations(earlier, policy))
+        {
+            return error(
+                "decrypts with a private key what stands at another place than a policy before it does; a request has one \
+                 such operation, so that two encrypted tokens would never pass"
+                    .to_owned(),
+            );
+        }
         policies.push(Rc::clone(policy));
     }
     Ok(Requirement { name: composite.name.clone(), quorum: composite.quorum, policies })
+}
+
+/// Whether two policies may each want a private key for a token of its own.
+fn need_two_operations(one: &Policy, other: &Policy) -> bool {
+    let decrypts = |policy: &Policy| policy.decryption_keys.iter().any(DecryptionKey::is_rsa);
+    one.source != other.source && decrypts(one) && decrypts(other)
 }
 
 /// What both policies would write.

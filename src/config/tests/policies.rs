@@ -544,3 +544,35 @@ fn there_are_only_so_many_policies() {
         "policies.p256: is one too many; at most 256 policies are allowed"
     );
 }
+
+#[test]
+fn a_header_that_is_written_holds_nobodys_token() {
+    let reading = |source: &Value| {
+        let mut policy = one();
+        let jwt = policy["validate-jwt"].as_object_mut().unwrap();
+        jwt.remove("header-name");
+        jwt.extend(source.as_object().unwrap().clone());
+        policy
+    };
+    let mut writing = two();
+    for (source, header) in [
+        (json!({ "header-name": "Authorization" }), "authorization"),
+        (json!({ "header-name": "X-Token" }), "x_token"),
+        (json!({ "token-value": { "cookie": "t" } }), "cookie"),
+    ] {
+        writing["options"] = json!({ "forward": { "payload-header": header } });
+        let policies = json!({ "reads": reading(&source), "writes": writing });
+        assert_eq!(
+            told(&asking("reads", &policies)),
+            format!(
+                "policies.writes.options.forward: writes `{header}`, which is therefore taken out of every request, and \
+                 `reads` reads its token there; choose another header"
+            )
+        );
+    }
+    writing["validate-jwt"]["header-name"] = json!("x-other");
+    writing["options"] = json!({ "forward": { "payload-header": "x-payload" } });
+    let policies =
+        json!({ "reads": reading(&json!({ "query-parameter-name": "x-payload" })), "writes": writing });
+    assert!(parse(&asking("reads", &policies)).is_ok(), "a parameter is no header");
+}
