@@ -156,28 +156,36 @@ impl<'k> Selection<'k, '_> {
         }
     }
 
+    /// The choice among OpenID configurations and key sets of any providers.
     fn among(&self, mut candidates: Vec<Candidate<'k>>) -> Result<Vec<Voucher<'k>>, Undecided> {
-        let (policy, iss, tenant) = (self.policy, self.iss, self.token.claimed_tenant());
-        let is_listed = is_listed(policy, self.token);
         // Where the configuration says who may sign for an issuer, nobody else may, and several hosts are no doubt.
-        let said = policy.issuer_keys.get(iss);
+        let said = self.policy.issuer_keys.get(self.iss);
         if let Some(said) = said {
             candidates.retain(|candidate| said.contains(candidate.config.id));
         }
+        let is_said = said.is_some();
         let unknown: Vec<_> =
             candidates.iter().copied().filter(|candidate| candidate.issuer().is_none()).collect();
+        let naming = self.naming(&candidates, is_said)?;
+        if self.is_allowed(&naming) {
+            return self.with_awaited(&naming, unknown, is_said);
+        }
+        if !unknown.is_empty() {
+            return Err(await_any(&unknown, self.waited, self.now));
+        }
+        if !is_listed(self.policy, self.token) {
+            return refuse(naming.fault);
+        }
+        self.by_list(candidates, is_said)
+    }
 
-        let comparison = policy.issuer_comparison();
+    /// Who says that the issuer is his, and may be believed; fails when that is in doubt.
+    fn naming(&self, candidates: &[Candidate<'k>], is_said: bool) -> Result<Naming<'k>, Undecided> {
+        let (iss, tenant) = (self.iss, self.token.claimed_tenant());
+        let comparison = self.policy.issuer_comparison();
         let mut named: Vec<_> =
             candidates.iter().copied().filter(|candidate| candidate.names(iss, tenant, comparison)).collect();
-        // Where `tenant-id` says whose tokens are taken, its own check does.
-        let is_personal = policy.entra.is_none()
-            && tenant.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
-        let is_refused_as_personal =
-            is_personal && named.iter().all(Candidate::is_for_organizations) && !named.is_empty();
-        if is_personal {
-            named.retain(|candidate| !candidate.is_for_organizations());
-        }
+        let fault = self.leave_out_personal_accounts(&mut named);
         // What a provider says now goes before what another said earlier.
         if let Some(newest) = named.iter().copied().find(|candidate| candidate.is_newest) {
             named.retain(|candidate| candidate.is_newest || candidate.is_same_authority(&newest));
@@ -189,52 +197,87 @@ impl<'k> Selection<'k, '_> {
                 candidate.configured_issuer().is_some() || candidate.is_same_authority(&configured)
             });
         }
-        let is_told = said.is_some() || configured.is_some();
+        let is_told = is_said || configured.is_some();
         if !is_told && !are_one_authority(&named) {
             // Two hosts that publish one issuer: neither can be told from an impostor.
             named.clear();
-            if !is_listed {
+            if !is_listed(self.policy, self.token) {
                 return refuse(IssuerFault::SeveralHosts);
             }
         }
-        // A template stands for every tenant; a list of issuers beside it is there to name some.
-        let is_allowed = is_listed
-            || named.iter().any(|candidate| {
-                policy.issuers.is_none() || candidate.issuer().is_some_and(|issuer| !issuer.is_template())
-            });
-        if is_allowed && !named.is_empty() {
-            let (awaited, others): (Vec<Candidate<'_>>, Vec<_>) = unknown.into_iter().partition(|unknown| {
-                said.is_some() || named.iter().any(|candidate| unknown.is_same_authority(candidate))
-            });
-            // For an issuer on a host that is not the provider's own, another provider may have the better claim.
-            let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(iss));
-            if !is_at_home && !is_told && !others.is_empty() {
-                return Err(await_any(&others, self.waited, self.now));
-            }
-            // B2C's user flows share one issuer, each with keys of its own: those that are awaited may turn out to vouch, too,
-            // as may any that the configuration says may sign for it.
-            return Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect());
+        Ok(Naming { named, is_told, fault })
+    }
+
+    /// Entra's endpoint for organizations publishes the issuer of personal accounts, too, and does not speak for them. Tells
+    /// what is to be said of an issuer that nobody is left to name.
+    fn leave_out_personal_accounts(&self, named: &mut Vec<Candidate<'k>>) -> IssuerFault {
+        let is_personal = |tenant: &str| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT);
+        // Where `tenant-id` says whose tokens are taken, its own check does.
+        if self.policy.entra.is_some() || !self.token.claimed_tenant().is_some_and(is_personal) {
+            return IssuerFault::NotListed;
         }
-        if !unknown.is_empty() {
-            return Err(await_any(&unknown, self.waited, self.now));
+        let was_named = !named.is_empty();
+        named.retain(|candidate| !candidate.is_for_organizations());
+        if was_named && named.is_empty() { IssuerFault::PersonalAccount } else { IssuerFault::NotListed }
+    }
+
+    /// Whether somebody names the issuer, and the policy takes it: a template stands for every tenant, and a list of issuers
+    /// beside it is there to name some.
+    fn is_allowed(&self, naming: &Naming<'k>) -> bool {
+        let is_concrete =
+            |candidate: &Candidate<'_>| candidate.issuer().is_some_and(|issuer| !issuer.is_template());
+        !naming.named.is_empty()
+            && (is_listed(self.policy, self.token)
+                || self.policy.issuers.is_none()
+                || naming.named.iter().any(is_concrete))
+    }
+
+    /// Those who name the issuer, and those who may yet: of B2C's user flows, which share one issuer, each has keys of its own,
+    /// and the configuration may say of several that they sign for it.
+    fn with_awaited(
+        &self,
+        naming: &Naming<'k>,
+        unknown: Vec<Candidate<'k>>,
+        is_said: bool,
+    ) -> Result<Vec<Voucher<'k>>, Undecided> {
+        let Naming { named, is_told, .. } = naming;
+        let (awaited, others): (Vec<_>, Vec<_>) = unknown.into_iter().partition(|unknown| {
+            is_said || named.iter().any(|candidate| unknown.is_same_authority(candidate))
+        });
+        // For an issuer on a host that is not the provider's own, another provider may have the better claim.
+        let is_at_home = named.iter().all(|candidate| candidate.is_on_host_of(self.iss));
+        if !is_at_home && !is_told && !others.is_empty() {
+            return Err(await_any(&others, self.waited, self.now));
         }
-        if !is_listed {
-            return refuse(if is_refused_as_personal {
-                IssuerFault::PersonalAccount
-            } else {
-                IssuerFault::NotListed
-            });
-        }
-        // No document names the issuer: what the providers publish now vouches, where it is clear whose it is.
+        Ok(named.iter().chain(&awaited).map(|candidate| candidate.voucher).collect())
+    }
+
+    /// Of an issuer that is listed and that no document names: what the providers publish now vouches, where it is clear whose
+    /// it is.
+    fn by_list(
+        &self,
+        mut candidates: Vec<Candidate<'k>>,
+        is_said: bool,
+    ) -> Result<Vec<Voucher<'k>>, Undecided> {
         candidates.retain(|candidate| candidate.is_newest && candidate.configured_issuer().is_none());
         let own: Vec<_> =
-            candidates.iter().copied().filter(|candidate| candidate.is_on_host_of(iss)).collect();
-        let chosen = if own.is_empty() || said.is_some() { candidates } else { own };
-        if said.is_none() && !are_one_authority(&chosen) {
+            candidates.iter().copied().filter(|candidate| candidate.is_on_host_of(self.iss)).collect();
+        let chosen = if own.is_empty() || is_said { candidates } else { own };
+        if !is_said && !are_one_authority(&chosen) {
             return refuse(IssuerFault::SeveralHosts);
         }
         Ok(chosen.iter().map(|candidate| candidate.voucher).collect())
     }
+}
+
+/// What is said of an issuer.
+struct Naming<'k> {
+    /// Those who name it.
+    named: Vec<Candidate<'k>>,
+    /// Whether the configuration itself says whose it is.
+    is_told: bool,
+    /// Why it is refused when they do not suffice.
+    fault: IssuerFault,
 }
 
 /// Whether the policy's `issuers` name the token's.
