@@ -41,6 +41,9 @@ pub(super) struct WrittenComposite {
 /// The most members of `policies`.
 const MAX_POLICIES: usize = 256;
 
+/// The most policies of an `any-of` or `all-of`: each reads the token, and may verify it, for itself.
+const MAX_MEMBERS: usize = 16;
+
 /// What stands beside the policies.
 const BESIDE: [&str; 5] = ["clusters", "default-cluster", "fetch", "certificates", "allow-cors-preflight"];
 
@@ -151,6 +154,11 @@ fn read_composite(
     let nodes = list.list(r#"[ "one", "other" ]"#)?;
     if nodes.len() < 2 {
         return Err(list.error("names a single policy; name two or more, or use that policy itself"));
+    }
+    if let Some(beyond) = nodes.get(MAX_MEMBERS) {
+        return Err(
+            beyond.error(format!("is one too many; at most {MAX_MEMBERS} are asked about one request"))
+        );
     }
     let members = nodes
         .iter()

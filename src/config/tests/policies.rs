@@ -576,3 +576,20 @@ fn a_header_that_is_written_holds_nobodys_token() {
         json!({ "reads": reading(&json!({ "query-parameter-name": "x-payload" })), "writes": writing });
     assert!(parse(&asking("reads", &policies)).is_ok(), "a parameter is no header");
 }
+
+#[test]
+fn a_composite_has_only_so_many_members() {
+    let names: Vec<_> = (0..17).map(|index| format!("p{index:02}")).collect();
+    let of = |count: usize| {
+        let mut policies = json!({ "any": { "any-of": names[..count] } });
+        for name in &names {
+            policies[name] = one();
+        }
+        asking("any", &policies)
+    };
+    assert!(parse(&of(16)).is_ok());
+    assert_eq!(
+        told(&of(17)),
+        "policies.any.any-of[16]: is one too many; at most 16 are asked about one request"
+    );
+}
