@@ -25,8 +25,6 @@ pub const B2C_TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 pub const B2C_USER_FLOW: &str = "B2C_1_signupsignin1";
 /// First B2C application: the audience of its tokens.
 pub const B2C_API: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
-/// Second B2C application.
-pub const B2C_SECOND_API: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 /// The web application through which customers call.
 pub const B2C_CLIENT: &str = "5b1e6d0c-7c33-4d19-9a51-84a2d3c0e7f1";
 
