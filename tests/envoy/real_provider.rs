@@ -13,12 +13,16 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 use validate_jwt_cli::signing::base64url;
 
 const AUDIENCE: &str = "https://api.example/";
 /// What the contract names; Ed25519 is the newer name of `EdDSA`.
 const ALGORITHMS: [&str; 11] =
     ["ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
+
+/// `fetch.unknown-kid-interval` here.
+const INTERVAL: Duration = Duration::from_millis(200);
 
 fn start(provider: &OpenIdProvider) -> Envoy {
     let clusters = json!({ provider.address().to_string(): "openid-provider" });
@@ -31,7 +35,7 @@ fn start(provider: &OpenIdProvider) -> Envoy {
             "required-claims": [{ "name": "scope", "match": "any", "separator": " ", "values": [READ] }],
         },
         "clusters": clusters,
-        "fetch": { "allow-http": true, "unknown-kid-interval": "200ms" },
+        "fetch": { "allow-http": true, "unknown-kid-interval": format!("{}ms", INTERVAL.as_millis()) },
     });
     Envoy::start(&Setup::new().listener("orders", policy).cluster("openid-provider", provider.address()))
 }
@@ -96,6 +100,8 @@ fn a_key_rotated_under_load_refuses_no_valid_token() {
             load.wait_for_generation(2);
             // Its key is still published, though no longer used.
             envoy.passes("orders", Request::get("/").bearer(&first));
+            // Within the interval of the refetch that the first change caused, nobody's new key is looked for.
+            thread::sleep(2 * INTERVAL);
             load.change_keys(|| provider.rotate(true));
             load.wait_for_generation(3);
         }));
