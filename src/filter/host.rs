@@ -238,34 +238,23 @@ pub(super) fn edit(edit: &Edit) -> bool {
         Edit::Remove(name) => remove_header(name.as_bytes()),
         // A pseudo-header is there once, and cannot be away.
         Edit::Set(name, value) if name.starts_with(':') => {
-            #[expect(unsafe_code, reason = "slices that live through the call")]
-            let status = unsafe {
-                proxy_replace_header_map_value(
-                    HTTP_REQUEST_HEADERS,
-                    name.as_ptr(),
-                    name.len(),
-                    value.as_ptr(),
-                    value.len(),
-                )
-            };
-            status == OK
+            write_header(proxy_replace_header_map_value, name, value)
         }
         // "Replace" leaves what becomes of further copies to the proxy.
         Edit::Set(name, value) => {
-            let is_gone = remove_header(name.as_bytes());
-            #[expect(unsafe_code, reason = "slices that live through the call")]
-            let status = unsafe {
-                proxy_add_header_map_value(
-                    HTTP_REQUEST_HEADERS,
-                    name.as_ptr(),
-                    name.len(),
-                    value.as_ptr(),
-                    value.len(),
-                )
-            };
-            is_gone && status == OK
+            remove_header(name.as_bytes()) && write_header(proxy_add_header_map_value, name, value)
         }
     }
+}
+
+/// A function that takes a map, a name with its size and a value with its size.
+type WriteHeader = unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize) -> u32;
+
+fn write_header(write: WriteHeader, name: &str, value: &[u8]) -> bool {
+    #[expect(unsafe_code, reason = "slices that live through the call")]
+    let status =
+        unsafe { write(HTTP_REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+    status == OK
 }
 
 /// Takes every copy of a header out of the request; false when the proxy refuses.
