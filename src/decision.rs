@@ -111,6 +111,17 @@ pub struct Refused<'r> {
     pub policy: Option<(&'r str, &'r Refusal)>,
 }
 
+impl Decision<'_> {
+    /// Whether it might be another one with newer keys.
+    pub fn may_change_with_keys(&self) -> bool {
+        match self {
+            Self::Allow { .. } => false,
+            Self::Refuse { refused, .. } => refused.denial.rejection.depends_on_keys(),
+            Self::AwaitKeys { .. } => true,
+        }
+    }
+}
+
 /// Decides about a request.
 pub fn decide<'r>(
     rulebook: &'r Rulebook,

@@ -3,20 +3,30 @@
 //! All of it is a state machine without a clock or a network: events go in with their time, [`Action`]s come out. The filter's
 //! root context drives it; the tests drive it through days in microseconds.
 
+mod clock;
 mod fetch;
 mod provider;
 mod schedule;
+mod sharing;
 
 pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
 pub use provider::{Availability, Origin, Provider, ProviderSettings, Publication};
 pub use schedule::Schedule;
+pub use sharing::{Check, Entry, SharedData, Sharing, Written};
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use crate::{jwk::JwkError, time::Timestamp};
+use clock::{Moment, SteadyClock};
 
 /// The most OpenID configurations and key sets that one plugin configuration can name.
 pub const MAX_PROVIDERS: usize = 256;
+
+/// How soon a VM hears of what another one learnt, when no request asks.
+const NEWS: Duration = Duration::from_millis(100);
+
+/// The same while requests wait for it.
+const AWAITED_NEWS: Duration = Duration::from_millis(10);
 
 /// The words of a [`ProviderSet`], one bit for each provider.
 const WORDS: usize = MAX_PROVIDERS.div_ceil(64);
@@ -191,30 +201,12 @@ pub struct KeyStore {
     waiting: Vec<Waiting>,
     max_waiting: usize,
     clock: SteadyClock,
-}
-
-/// Time that never goes back, made of a clock that may be set: intervals and ages are counted in it, so that a correction of
-/// the clock neither stops the fetches nor keeps a new key away.
-#[derive(Clone, Copy, Debug)]
-struct SteadyClock {
-    set: Timestamp,
-    steady: Timestamp,
-}
-
-impl SteadyClock {
-    /// The steady time when the clock shows `now`; while the clock is behind what it showed before, it stands.
-    fn read(self, now: Timestamp) -> Timestamp {
-        if now == Timestamp::UNKNOWN { self.steady } else { self.steady.after(now.since(self.set)) }
-    }
-
-    /// The same, and the clock goes on from `now`, even if that is back.
-    fn pass(&mut self, now: Timestamp) -> Timestamp {
-        let steady = self.read(now);
-        if now != Timestamp::UNKNOWN {
-            *self = Self { set: now, steady };
-        }
-        steady
-    }
+    /// With whom; `None` when the store is alone.
+    sharing: Option<Rc<Sharing>>,
+    /// What the shared data was looked at for last.
+    generation: Option<u32>,
+    /// What follows from the news that a request brought: only the driver may act on it.
+    postponed: Vec<Action>,
 }
 
 #[derive(Debug)]
@@ -232,8 +224,25 @@ impl KeyStore {
             .enumerate()
             .filter_map(|(index, settings)| Some(Provider::new(ProviderId::new(index)?, settings, seed)))
             .collect();
-        let start = Timestamp::from_millis(0);
-        Self { providers, waiting: Vec::new(), max_waiting, clock: SteadyClock { set: start, steady: start } }
+        Self {
+            providers,
+            waiting: Vec::new(),
+            max_waiting,
+            clock: SteadyClock::new(),
+            sharing: None,
+            generation: None,
+            postponed: Vec::new(),
+        }
+    }
+
+    /// The same store, which fetches in turns with those of the other VMs.
+    #[must_use]
+    pub fn sharing(mut self, sharing: Sharing) -> Self {
+        for provider in &mut self.providers {
+            provider.share(&sharing);
+        }
+        self.sharing = Some(Rc::new(sharing));
+        self
     }
 
     /// The store's own time when the clock shows `now`: what its providers are asked with. It never goes back.
@@ -256,16 +265,32 @@ impl KeyStore {
         self.waiting.iter().filter(|waiting| waiting.wish.contains(provider)).count()
     }
 
-    /// Starts the fetches that are due, and gives up those that got no answer.
+    /// Takes over what other VMs learnt, starts the fetches that are due, and gives up those that got no answer.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Action> {
-        let now = self.clock.pass(now);
+        self.learn(now);
+        let moment = self.clock.pass(now);
+        let mut actions = std::mem::take(&mut self.postponed);
         let ids: Vec<_> = self.providers.iter().map(Provider::id).collect();
-        let mut actions = Vec::new();
         for id in ids {
-            if let Some(step) = self.provider_mut(id).and_then(|provider| provider.expire(now)) {
-                actions.extend(self.act(step, id, now));
-            }
-            actions.extend(self.provider_mut(id).and_then(|provider| provider.start(now)).map(Action::Fetch));
+            actions.extend(self.tick_provider(id, moment));
+        }
+        actions
+    }
+
+    fn tick_provider(&mut self, id: ProviderId, moment: Moment) -> Vec<Action> {
+        let sharing = self.sharing.clone();
+        let sharing = sharing.as_deref();
+        let Some(provider) = self.provider_mut(id) else {
+            return Vec::new();
+        };
+        let mut steps: Vec<_> = provider.expire(sharing, moment).into_iter().collect();
+        let started = provider.start(sharing, moment, &mut steps);
+        let is_idle = !provider.is_fetching(moment.steady()) && !provider.is_due(moment.steady());
+        let mut actions: Vec<_> = steps.into_iter().flat_map(|step| self.act(step, id, moment)).collect();
+        actions.extend(started.map(Action::Fetch));
+        if is_idle {
+            // Whose fetch another VM made before this one could hear of it; nobody waits for nothing.
+            actions.extend(self.wake(id, false));
         }
         actions
     }
@@ -277,11 +302,45 @@ impl KeyStore {
         response: Result<Response, FetchFault>,
         now: Timestamp,
     ) -> Vec<Action> {
-        let now = self.clock.pass(now);
-        let id = fetch.provider;
-        match self.provider_mut(id).and_then(|provider| provider.answer(fetch, response, now)) {
-            Some(step) => self.act(step, id, now),
-            None => Vec::new(),
+        let moment = self.clock.pass(now);
+        let (id, sharing) = (fetch.provider, self.sharing.clone());
+        let step = self
+            .provider_mut(id)
+            .and_then(|provider| provider.answer(fetch, response, sharing.as_deref(), moment));
+        step.map_or_else(Vec::new, |step| self.act(step, id, moment))
+    }
+
+    /// Takes over what other VMs learnt since the last time, and says whether that was anything; what follows from it for the
+    /// requests that wait comes with the next [`Self::tick`]. When nothing changed, this costs one look at a small entry.
+    pub fn learn(&mut self, now: Timestamp) -> bool {
+        let Some(sharing) = self.sharing.clone() else {
+            return false;
+        };
+        let generation = sharing.generation();
+        if generation == self.generation {
+            return false;
+        }
+        self.generation = generation;
+        let moment = self.clock.pass(now);
+        let news: Vec<_> = self
+            .providers
+            .iter_mut()
+            .filter_map(|provider| Some((provider.id(), provider.learn(&sharing, moment)?)))
+            .collect();
+        let has_news = !news.is_empty();
+        for (id, step) in news {
+            let actions = self.act(step, id, moment);
+            self.postponed.extend(actions);
+        }
+        has_news
+    }
+
+    /// Leaves the fetches that go on to the other VMs: this one ends.
+    pub fn release(&mut self) {
+        if let Some(sharing) = &self.sharing {
+            for provider in &mut self.providers {
+                provider.release(sharing);
+            }
         }
     }
 
@@ -303,7 +362,7 @@ impl KeyStore {
 
     /// Makes the refetches of `wish` due, where their interval allows it, whether or not somebody waits for them.
     pub fn want(&mut self, wish: Wish, now: Timestamp) {
-        let now = self.clock.pass(now);
+        let now = self.clock.pass(now).steady();
         for provider in self.providers.iter_mut().filter(|provider| wish.refetch.contains(provider.id())) {
             provider.want_key(now);
         }
@@ -317,28 +376,39 @@ impl KeyStore {
     /// How long until [`Self::tick`] has something to do.
     pub fn until_next(&self, now: Timestamp) -> Option<Duration> {
         let now = self.time(now);
-        self.providers.iter().map(|provider| provider.next_event().since(now)).min()
+        let next = self.providers.iter().map(|provider| provider.next_event().since(now)).min()?;
+        let is_awaited = |provider: &Provider| provider.is_leased(now) && self.waiting_for(provider.id()) > 0;
+        Some(match &self.sharing {
+            None => next,
+            Some(_) if self.providers.iter().any(is_awaited) => next.min(AWAITED_NEWS),
+            Some(_) => next.min(NEWS),
+        })
     }
 
     fn provider_mut(&mut self, id: ProviderId) -> Option<&mut Provider> {
         self.providers.get_mut(id.index())
     }
 
-    fn act(&mut self, step: provider::Step, id: ProviderId, now: Timestamp) -> Vec<Action> {
+    fn act(&mut self, step: provider::Step, id: ProviderId, moment: Moment) -> Vec<Action> {
         match step {
             provider::Step::Next(fetch) => vec![Action::Fetch(fetch)],
             provider::Step::Ended { result, for_unknown_key, took } => {
-                let next =
-                    self.provider(id).map_or(Duration::ZERO, |provider| provider.next_event().since(now));
-                let report = Action::Report(Report { provider: id, result, took, next });
-                let woken = self.wake(id, for_unknown_key);
-                if woken.is_empty() { vec![report] } else { vec![report, Action::Wake(woken)] }
+                let next = self
+                    .provider(id)
+                    .map_or(Duration::ZERO, |provider| provider.next_event().since(moment.steady()));
+                let mut actions = vec![Action::Report(Report { provider: id, result, took, next })];
+                actions.extend(self.wake(id, for_unknown_key));
+                actions
+            }
+            provider::Step::EndedElsewhere { for_unknown_key } => {
+                self.wake(id, for_unknown_key).into_iter().collect()
             }
         }
     }
 
-    fn wake(&mut self, id: ProviderId, for_unknown_key: bool) -> Vec<Woken> {
-        self.waiting
+    fn wake(&mut self, id: ProviderId, for_unknown_key: bool) -> Option<Action> {
+        let woken: Vec<_> = self
+            .waiting
             .extract_if(.., |waiting| waiting.wish.contains(id))
             .map(|mut waiting| {
                 waiting.waited.fetched.insert(id);
@@ -347,7 +417,8 @@ impl KeyStore {
                 }
                 Woken { request: waiting.request, waited: waiting.waited }
             })
-            .collect()
+            .collect();
+        (!woken.is_empty()).then_some(Action::Wake(woken))
     }
 }
 

@@ -198,6 +198,20 @@ impl Rejection {
 }
 
 impl Rejection {
+    /// Whether keys had a part in it; every refusal that ranks above one that keys had a part in counts, too, because in a
+    /// composite it may hide one.
+    pub fn depends_on_keys(&self) -> bool {
+        !matches!(
+            self,
+            Self::PathAmbiguous
+                | Self::NotPresent(_)
+                | Self::Malformed(_)
+                | Self::AlgorithmNotAllowed
+                | Self::TypeNotAllowed
+                | Self::DecryptionUnavailable
+        )
+    }
+
     /// How long until the same request may be decided; of use where it could not be.
     pub fn retry_after(&self) -> Duration {
         if let Self::KeysUnavailable { retry_after } = self { *retry_after } else { Duration::from_secs(1) }

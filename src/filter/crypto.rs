@@ -4,8 +4,14 @@ use std::rc::Rc;
 
 use rand_core::OsRng;
 
-use super::host;
-use crate::{algorithm::Algorithm, jwe::Decryptor, signature::Verifier, validate::Crypto};
+use super::host::{self, Shared};
+use crate::{
+    algorithm::Algorithm,
+    jwe::Decryptor,
+    keys::{Check, SharedData, Written},
+    signature::Verifier,
+    validate::Crypto,
+};
 
 thread_local! {
     static TOOLS: Rc<Tools> = Rc::new(Tools::choose());
@@ -31,7 +37,8 @@ impl Tools {
 
     fn choose() -> Self {
         let verifier = Verifier::with_host(Box::new(host::verify_signature));
-        if host::is_first("validate-jwt/verifier-logged") {
+        // Each thread has a VM, and one of them says it for all.
+        if Shared.write("validate_jwt.verifier-logged", b"1", Check::Absent) != Written::Conflict {
             log_backends(&verifier);
         }
         Self { verifier, decryptor: Decryptor::new(Box::new(OsRng)) }

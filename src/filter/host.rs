@@ -12,7 +12,7 @@ use proxy_wasm::{
 
 use crate::{
     edit::Edit,
-    keys::{Fetch, FetchFault, Response},
+    keys::{Check, Entry, Fetch, FetchFault, Response, SharedData, Written},
     pairs::{self, Pairs},
     reply::{GrpcStatus, Reply},
     time::Timestamp,
@@ -115,6 +115,13 @@ unsafe extern "C" {
         result: *mut *mut u8,
         result_size: *mut usize,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        check: *mut u32,
+    ) -> u32;
     fn proxy_set_shared_data(
         key: *const u8,
         key_size: usize,
@@ -209,8 +216,17 @@ pub(super) fn verify_signature(arguments: &[u8]) -> Option<Vec<u8>> {
 
 /// The name that the proxy's configuration gives this plugin.
 pub(super) fn plugin_name() -> Option<String> {
-    let name = property(&["plugin_name".to_owned()])?;
-    String::from_utf8(name).ok().filter(|name| !name.is_empty())
+    text_property("plugin_name")
+}
+
+/// The `root_id` that the proxy's configuration gives this plugin.
+pub(super) fn plugin_root_id() -> Option<String> {
+    text_property("plugin_root_id")
+}
+
+fn text_property(name: &str) -> Option<String> {
+    let value = property(&[name.to_owned()])?;
+    String::from_utf8(value).ok().filter(|value| !value.is_empty())
 }
 
 /// A property of the request, or of the proxy; `None` when there is none of this path.
@@ -290,13 +306,37 @@ pub(super) fn record_metric(id: u32, value: u64) {
     let _refused = unsafe { proxy_record_metric(id, value) };
 }
 
-/// Whether nobody in this proxy process asked this before for `key`: its threads each have a VM, and share this.
-pub(super) fn is_first(key: &str) -> bool {
-    // A check value that no stored value has: the proxy then stores only what is not there yet.
-    const NEVER: u32 = u32::MAX;
-    #[expect(unsafe_code, reason = "a slice that lives through the call")]
-    let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), b"1".as_ptr(), 1, NEVER) };
-    status != CAS_MISMATCH
+/// What the VMs of this proxy process share.
+#[derive(Debug)]
+pub(super) struct Shared;
+
+impl SharedData for Shared {
+    fn read(&self, name: &str) -> Option<Entry> {
+        let (mut data, mut size, mut check) = (ptr::null_mut(), 0, 0);
+        #[expect(unsafe_code, reason = "a slice and three out-pointers that live through the call")]
+        let status = unsafe {
+            proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut size, &raw mut check)
+        };
+        let value = take(data, size);
+        (status == OK).then_some(Entry { value, check })
+    }
+
+    fn write(&self, name: &str, value: &[u8], check: Check) -> Written {
+        let check = match check {
+            // A check value that no stored value has: the proxy then stores only what is not there yet.
+            Check::Absent => u32::MAX,
+            Check::Unchanged(check) => check,
+            Check::Any => 0,
+        };
+        #[expect(unsafe_code, reason = "slices that live through the call")]
+        let status =
+            unsafe { proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), check) };
+        match status {
+            OK => Written::Stored,
+            CAS_MISMATCH => Written::Conflict,
+            _ => Written::Unshared,
+        }
+    }
 }
 
 /// Takes over a buffer that the proxy filled.

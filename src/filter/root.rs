@@ -23,15 +23,19 @@ use super::{
 };
 use crate::{
     config::Configuration,
-    keys::{Action, Fetch, KeyStore},
+    keys::{Action, Fetch, KeyStore, Sharing},
     log_budget::LogBudget,
+    time::Timestamp,
 };
 
 /// The timer's resolution: how soon a request that needs a fetch gets one.
 const SOON: Duration = Duration::from_millis(1);
 
-/// The longest time between two ticks: as much is lost when the clock is set back, and as old are the gauges.
+/// The longest time between two ticks: as much is lost when the clock is set back.
 const LATER: Duration = Duration::from_secs(1);
+
+/// How old the gauges get when nothing happens.
+const GAUGES: Duration = Duration::from_secs(1);
 
 /// One plugin's root.
 pub(super) struct Root {
@@ -40,6 +44,8 @@ pub(super) struct Root {
     plugin: Option<Rc<Plugin>>,
     /// The fetches whose callouts are under way.
     callouts: BTreeMap<u32, Fetch>,
+    /// When the gauges were set.
+    shown: Timestamp,
 }
 
 impl Context for Root {
@@ -92,7 +98,7 @@ impl RootContext for Root {
 impl Root {
     /// The root of this context id, without a configuration yet.
     pub(super) fn new(id: u32) -> Self {
-        Self { id, plugin: None, callouts: BTreeMap::new() }
+        Self { id, plugin: None, callouts: BTreeMap::new(), shown: Timestamp::from_millis(i64::MIN) }
     }
 
     fn configure(&mut self, configuration: Configuration) {
@@ -103,7 +109,14 @@ impl Root {
             log::warn!("certificates.{name} has expired; its key is used all the same");
         }
         let providers = configuration.providers.len();
-        let keys = KeyStore::new(configuration.providers, random(), configuration.max_waiting);
+        let (name, root_id) = (host::plugin_name(), host::plugin_root_id());
+        let name = name.as_deref().unwrap_or("unnamed");
+        let identity = [name, root_id.as_deref().unwrap_or_default()];
+        let sharing = Sharing::new(Rc::new(host::Shared), &identity, random());
+        let mut keys =
+            KeyStore::new(configuration.providers, random(), configuration.max_waiting).sharing(sharing);
+        // What an earlier configuration fetched, this one has for its first request.
+        keys.learn(host::now());
         self.plugin = Some(Rc::new(Plugin {
             rulebook: configuration.rulebook,
             strip: configuration.strip,
@@ -114,15 +127,18 @@ impl Root {
             waiting: RefCell::default(),
             is_summoned: Cell::new(providers > 0),
             log: RefCell::new(LogBudget::new()),
-            metrics: Metrics::new(&host::plugin_name().unwrap_or_else(|| "unnamed".to_owned())),
+            metrics: Metrics::new(name),
         }));
         self.callouts.clear();
-        // Nothing is sent from here: Envoy tries each configuration in a VM that it throws away at once.
+        // Nothing is sent from here, and no right to fetch is taken: Envoy tries each configuration in a VM that it throws away
+        // at once.
         host::set_tick_period(if providers == 0 { Duration::ZERO } else { SOON });
     }
 
     /// Does what the key store asks for, and what follows from it.
     fn perform(&mut self, plugin: &Rc<Plugin>, actions: Vec<Action>) {
+        let now = host::now();
+        let is_quiet = actions.is_empty() && now.since(self.shown) < GAUGES && self.shown <= now;
         let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             match action {
@@ -148,11 +164,23 @@ impl Root {
             }
         }
         let now = host::now();
-        plugin.metrics.show_providers(&plugin.keys.borrow(), now);
+        if !is_quiet {
+            plugin.metrics.show_providers(&plugin.keys.borrow(), now);
+            self.shown = now;
+        }
         let next =
             plugin.keys.borrow().until_next(now).map_or(Duration::ZERO, |next| next.clamp(SOON, LATER));
         plugin.is_summoned.set(next == SOON);
         host::set_tick_period(next);
+    }
+}
+
+impl Drop for Root {
+    /// The answers to callouts that are under way will not come: another VM may fetch at once.
+    fn drop(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.keys.borrow_mut().release();
+        }
     }
 }
 

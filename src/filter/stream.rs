@@ -124,10 +124,12 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     };
     let head = RequestHead::new(&headers).with_properties(&host::property);
     let attempt = Attempt { head, waited, unwrapped: &request.unwrapped, now: host::now() };
-    let decision = {
-        let keys = plugin.keys.borrow();
-        decision::decide(&plugin.rulebook, &keys, plugin.tools.crypto(), attempt)
-    };
+    let mut decision = consider(plugin, attempt);
+    // Another VM may have the key already, and then nobody need wait for it, or be refused for the lack of it.
+    if decision.may_change_with_keys() && plugin.keys.borrow_mut().learn(attempt.now) {
+        root::summon(plugin);
+        decision = consider(plugin, attempt);
+    }
     let (policy, refused) = match decision {
         Decision::Allow { policy, passage } => {
             return allow(plugin, request, policy, passage, &headers, attempt);
@@ -141,6 +143,10 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     plugin.metrics.count_outcome(policy, Outcome::Refused(refused.denial.rejection.reason()));
     log_refusal(plugin, &refused, Consequence::Refused, attempt.now);
     refuse(request, &answer(&refused, head));
+}
+
+fn consider<'p>(plugin: &'p Plugin, attempt: Attempt<'_>) -> Decision<'p> {
+    decision::decide(&plugin.rulebook, &plugin.keys.borrow(), plugin.tools.crypto(), attempt)
 }
 
 fn answer(refused: &Refused<'_>, head: RequestHead<'_>) -> Reply {

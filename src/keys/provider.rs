@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use super::{
     Fetched, ProviderId,
+    clock::Moment,
     fetch::{Fetch, FetchError, FetchFault, Limits, Response},
     schedule::{Jitter, Schedule, backoff},
+    sharing::{Answer, Record, Sharing},
 };
 use crate::{
     clusters::Clusters, discovery::Discovery, issuer::Issuer, jwk::KeySet, time::Timestamp, url::Url,
 };
+
+mod shared;
 
 /// How long after the timeout a fetch that the proxy never answers is given up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -54,12 +58,18 @@ pub struct Provider {
     /// What it published, the newest first: one for each issuer that it named.
     published: Vec<Publication>,
     in_flight: Option<InFlight>,
+    /// Until when another VM has the right to fetch. When that time is over and the VM said nothing, it is dead.
+    leased_until: Option<Timestamp>,
     next_fetch: Timestamp,
     failures: u32,
     serial: u64,
     /// A request needs a `kid` that is not there; the next fetch is for it.
     key_wanted: bool,
     last_fetch_for_key: Option<Timestamp>,
+    /// What its entries in the shared data begin with.
+    entries: String,
+    /// What the record there said last.
+    seen: Record,
 }
 
 /// A good answer: an issuer and its keys.
@@ -75,8 +85,9 @@ pub struct Publication {
 #[derive(Debug)]
 struct InFlight {
     fetch: Fetch,
-    /// The discovery document, when it is there and the key set is under way.
-    discovery: Option<Discovery>,
+    /// The discovery document, when it is there and the key set is under way; its text is empty where the configuration itself
+    /// says what it would.
+    discovery: Option<(Discovery, Vec<u8>)>,
     for_unknown_key: bool,
     /// When the first request of the fetch was sent.
     since: Timestamp,
@@ -97,6 +108,11 @@ pub(super) enum Step {
         /// From the first request to the last answer.
         took: Duration,
     },
+    /// A fetch of another VM ended, well or ill.
+    EndedElsewhere {
+        /// Whether an unknown `kid` had caused it.
+        for_unknown_key: bool,
+    },
 }
 
 /// What a request can expect of a provider.
@@ -111,6 +127,12 @@ pub enum Availability<'p> {
         /// How long until it is.
         retry_after: Duration,
     },
+}
+
+impl InFlight {
+    fn end(&self, result: Result<Fetched, FetchError>, now: Timestamp) -> Step {
+        Step::Ended { result, for_unknown_key: self.for_unknown_key, took: now.since(self.since) }
+    }
 }
 
 impl Publication {
@@ -130,11 +152,14 @@ impl Provider {
             jitter: Jitter::new(seed),
             published: Vec::new(),
             in_flight: None,
+            leased_until: None,
             next_fetch: Timestamp::from_millis(i64::MIN),
             failures: 0,
             serial: 0,
             key_wanted: false,
             last_fetch_for_key: None,
+            entries: String::new(),
+            seen: Record::default(),
         }
     }
 
@@ -169,14 +194,14 @@ impl Provider {
     ) -> Availability<'p> {
         match publication {
             Some(publication) if self.is_fresh(publication, now) => Availability::Ready(&publication.keys),
-            _ if self.in_flight.is_some() || self.next_fetch <= now => Availability::Pending,
+            _ if self.is_fetching(now) || self.is_due(now) => Availability::Pending,
             _ => Availability::Down { retry_after: self.next_fetch.since(now) },
         }
     }
 
     /// Whether a request whose `kid` is unknown may wait: a fetch goes on, or one may start.
     pub fn can_refetch(&self, now: Timestamp) -> bool {
-        self.in_flight.is_some() || self.key_wanted || self.may_fetch_for_key(now)
+        self.is_fetching(now) || self.key_wanted || self.may_fetch_for_key(now)
     }
 
     /// How long until the next attempt, when the last one failed: then an unknown `kid` may well be good.
@@ -186,20 +211,45 @@ impl Provider {
 
     /// When [`Self::start`] or [`Self::expire`] has something to do.
     pub(super) fn next_event(&self) -> Timestamp {
-        self.in_flight.as_ref().map_or(self.next_fetch, |in_flight| in_flight.deadline)
-    }
-
-    /// Makes the next fetch due at once, when the interval allows it and none goes on.
-    pub(super) fn want_key(&mut self, now: Timestamp) {
-        if self.in_flight.is_none() && self.may_fetch_for_key(now) {
-            self.key_wanted = true;
-            self.next_fetch = now;
+        let due = if self.key_wanted { Timestamp::from_millis(i64::MIN) } else { self.next_fetch };
+        match &self.in_flight {
+            Some(in_flight) => in_flight.deadline,
+            None => self.leased_until.map_or(due, |until| until.max(due)),
         }
     }
 
-    /// Starts a fetch when one is due.
-    pub(super) fn start(&mut self, now: Timestamp) -> Option<Fetch> {
-        if self.in_flight.is_some() || self.next_fetch > now {
+    /// Whether a fetch goes on, here or in another VM.
+    pub(super) fn is_fetching(&self, now: Timestamp) -> bool {
+        self.in_flight.is_some() || self.is_leased(now)
+    }
+
+    /// Whether another VM fetches.
+    pub(super) fn is_leased(&self, now: Timestamp) -> bool {
+        self.leased_until.is_some_and(|until| until > now)
+    }
+
+    /// Whether a fetch is to start.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        !self.is_fetching(now) && (self.key_wanted || self.next_fetch <= now)
+    }
+
+    /// Makes the next fetch due at once, when the interval allows it and none goes on. One that goes on in another VM may die
+    /// with it: then this one's is due.
+    pub(super) fn want_key(&mut self, now: Timestamp) {
+        if self.in_flight.is_none() && (self.is_leased(now) || self.may_fetch_for_key(now)) {
+            self.key_wanted = true;
+        }
+    }
+
+    /// Starts a fetch when one is due and no other VM has the right to it. What is learnt of the others' goes to `steps`.
+    pub(super) fn start(
+        &mut self,
+        sharing: Option<&Sharing>,
+        moment: Moment,
+        steps: &mut Vec<Step>,
+    ) -> Option<Fetch> {
+        let now = moment.steady();
+        if !self.is_due(now) || !sharing.is_none_or(|sharing| self.claim(sharing, moment, steps)) {
             return None;
         }
         let for_unknown_key = std::mem::take(&mut self.key_wanted);
@@ -209,7 +259,7 @@ impl Provider {
         let (cluster, url) = (self.settings.cluster.clone(), self.settings.url.clone());
         let discovery = self
             .configured_issuer()
-            .map(|issuer| Discovery { issuer: issuer.clone(), jwks_uri: url.clone() });
+            .map(|issuer| (Discovery { issuer: issuer.clone(), jwks_uri: url.clone() }, Vec::new()));
         let deadline = self.deadline(now);
         let sent = InFlight {
             fetch: self.next_request(cluster, url),
@@ -222,11 +272,11 @@ impl Provider {
     }
 
     /// Gives up a fetch that got no answer.
-    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Step> {
-        let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= now)?;
+    pub(super) fn expire(&mut self, sharing: Option<&Sharing>, moment: Moment) -> Option<Step> {
+        let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= moment.steady())?;
         let fault = FetchFault::TimedOut;
         let (url, cluster) = (in_flight.fetch.url.clone(), in_flight.fetch.cluster.clone());
-        Some(self.end(Err(FetchError::Fault { url, cluster, fault }), &in_flight, now))
+        Some(self.fail(FetchError::Fault { url, cluster, fault }, &in_flight, sharing, moment))
     }
 
     /// Takes an answer; `None` when it is not the one that is waited for.
@@ -234,33 +284,74 @@ impl Provider {
         &mut self,
         fetch: &Fetch,
         response: Result<Response, FetchFault>,
-        now: Timestamp,
+        sharing: Option<&Sharing>,
+        moment: Moment,
     ) -> Option<Step> {
         let mut in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
         let discovery = in_flight.discovery.take();
         let body = self.settings.limits.body(fetch, response);
         let step = match discovery {
-            None => body.and_then(|body| self.read_discovery(&body)).map(|(cluster, discovery)| {
-                let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
-                let deadline = self.deadline(now);
-                let discovery = Some(discovery);
-                let (for_unknown_key, since) = (in_flight.for_unknown_key, in_flight.since);
-                let next = InFlight { fetch, discovery, for_unknown_key, since, deadline };
-                Step::Next(self.in_flight.insert(next).fetch.clone())
-            }),
-            Some(Discovery { issuer, .. }) => {
-                body.and_then(|body| KeySet::parse(&body).map_err(FetchError::KeySet)).map(|keys| {
-                    let fetched = Fetched {
-                        keys: keys.keys().len(),
-                        skipped: keys.skipped().len(),
-                        first_skipped: keys.skipped().first().copied(),
-                    };
-                    self.publish(issuer, keys, now);
-                    self.end(Ok(fetched), &in_flight, now)
-                })
-            }
+            None => body.and_then(|body| Ok((self.read_discovery(&body)?, body))).map(
+                |((cluster, discovery), text)| {
+                    let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
+                    let deadline = self.deadline(moment.steady());
+                    if let Some(sharing) = sharing {
+                        self.renew_lease(deadline, sharing, moment);
+                    }
+                    let (for_unknown_key, since) = (in_flight.for_unknown_key, in_flight.since);
+                    let discovery = Some((discovery, text));
+                    let next = InFlight { fetch, discovery, for_unknown_key, since, deadline };
+                    Step::Next(self.in_flight.insert(next).fetch.clone())
+                },
+            ),
+            Some((Discovery { issuer, .. }, discovery)) => body
+                .and_then(|keys| Ok((KeySet::parse(&keys).map_err(FetchError::KeySet)?, keys)))
+                .map(|(set, keys)| {
+                    let answer = Answer { at: moment.shown_at(moment.steady()), discovery, keys };
+                    self.succeed(issuer, set, answer, &in_flight, sharing, moment)
+                }),
         };
-        Some(step.unwrap_or_else(|error| self.end(Err(error), &in_flight, now)))
+        Some(step.unwrap_or_else(|error| self.fail(error, &in_flight, sharing, moment)))
+    }
+
+    /// The end of a fetch that brought keys.
+    fn succeed(
+        &mut self,
+        issuer: Issuer,
+        keys: KeySet,
+        answer: Answer,
+        ended: &InFlight,
+        sharing: Option<&Sharing>,
+        moment: Moment,
+    ) -> Step {
+        let now = moment.steady();
+        let fetched = Fetched {
+            keys: keys.keys().len(),
+            skipped: keys.skipped().len(),
+            first_skipped: keys.skipped().first().copied(),
+        };
+        self.publish(issuer, keys, now);
+        self.failures = 0;
+        self.schedule_refresh();
+        if let Some(sharing) = sharing {
+            self.tell_answer(answer, ended.for_unknown_key, sharing, moment);
+        }
+        ended.end(Ok(fetched), now)
+    }
+
+    /// The end of a fetch that brought none.
+    fn fail(
+        &mut self,
+        error: FetchError,
+        ended: &InFlight,
+        sharing: Option<&Sharing>,
+        moment: Moment,
+    ) -> Step {
+        self.back_off(moment.steady());
+        if let Some(sharing) = sharing {
+            self.tell_failure(ended.for_unknown_key, sharing, moment);
+        }
+        ended.end(Err(error), moment.steady())
     }
 
     fn read_discovery(&self, document: &[u8]) -> Result<(String, Discovery), FetchError> {
@@ -286,29 +377,34 @@ impl Provider {
         now.after(self.settings.schedule.timeout).after(GRACE)
     }
 
-    fn end(&mut self, result: Result<Fetched, FetchError>, ended: &InFlight, now: Timestamp) -> Step {
-        let wait = if result.is_ok() {
-            self.failures = 0;
-            // Keys that may not be used any more are no reason to wait for newer ones.
-            self.settings.schedule.refresh_interval.min(self.settings.schedule.max_stale)
-        } else {
-            self.failures = self.failures.saturating_add(1);
-            backoff(self.failures, &mut self.jitter)
-        };
-        self.next_fetch = now.after(wait);
-        Step::Ended { result, for_unknown_key: ended.for_unknown_key, took: now.since(ended.since) }
+    /// The next fetch is due when what is newest has to be renewed.
+    fn schedule_refresh(&mut self) {
+        // Keys that may not be used any more are no reason to wait for newer ones.
+        let wait = self.settings.schedule.refresh_interval.min(self.settings.schedule.max_stale);
+        if let Some(newest) = self.published.first() {
+            self.next_fetch = newest.since.after(wait);
+        }
     }
 
-    fn publish(&mut self, issuer: Issuer, keys: KeySet, now: Timestamp) {
+    fn back_off(&mut self, now: Timestamp) {
+        self.failures = self.failures.saturating_add(1);
+        self.next_fetch = now.after(backoff(self.failures, &mut self.jitter));
+    }
+
+    fn publish(&mut self, issuer: Issuer, keys: KeySet, since: Timestamp) {
         let max_stale = self.settings.schedule.max_stale;
-        self.published.retain(|earlier| earlier.issuer != issuer && earlier.age(now) <= max_stale);
-        self.published.insert(0, Publication { issuer, keys, since: now });
+        self.published.retain(|earlier| earlier.issuer != issuer && earlier.age(since) <= max_stale);
+        self.published.insert(0, Publication { issuer, keys, since });
         self.published.truncate(MAX_ISSUERS);
     }
 
     fn may_fetch_for_key(&self, now: Timestamp) -> bool {
-        self.last_fetch_for_key
-            .is_none_or(|last| now.since(last) >= self.settings.schedule.unknown_kid_interval)
+        // A fetch whose VM died brought nothing.
+        let is_abandoned = self.leased_until.is_some_and(|until| until <= now);
+        is_abandoned
+            || self
+                .last_fetch_for_key
+                .is_none_or(|last| now.since(last) >= self.settings.schedule.unknown_kid_interval)
     }
 
     fn is_fresh(&self, publication: &Publication, now: Timestamp) -> bool {

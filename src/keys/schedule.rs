@@ -6,7 +6,7 @@ use std::time::Duration;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The longest wait after a failure.
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+pub(super) const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
 /// The intervals of `fetch` in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

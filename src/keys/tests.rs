@@ -4,6 +4,7 @@ use super::*;
 use crate::{clusters::Clusters, issuer::Issuer, url::Url};
 
 mod failures;
+mod sharing;
 
 const ISSUER: &str = "https://idp.example/";
 
