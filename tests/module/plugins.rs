@@ -1,6 +1,6 @@
 //! Several plugins in one VM, and several VMs in one proxy: what Envoy makes of listeners, workers and updates.
 
-use crate::host::{Host, Request, RootId, StreamId};
+use crate::host::{Answer, Host, Request, RootId, StreamId};
 use crate::provider::{MILLISECOND, Provider, SECOND, next_rsa_key, policy, rsa_key, token, token_but};
 use serde_json::{Value, json};
 
@@ -22,7 +22,8 @@ fn two_plugins_in_one_vm_keep_to_themselves() {
     let provider = Provider::new(&[rsa_key()]);
     let mut host = provider.host();
     let first = RootId::FIRST;
-    let second = host.add_root(other_policy().to_string().as_bytes()).expect("a good configuration");
+    let second =
+        host.add_plugin("payments", other_policy().to_string().as_bytes()).expect("a good configuration");
     let early = [send(&mut host, first, "api://orders"), send(&mut host, second, "api://payments")];
     let crossed = [send(&mut host, first, "api://payments"), send(&mut host, second, "api://orders")];
     host.advance(SECOND);
@@ -39,6 +40,78 @@ fn two_plugins_in_one_vm_keep_to_themselves() {
     let new = host.request_at(second, Request::with_token(&token));
     host.advance(SECOND);
     host.assert_allowed(new);
+}
+
+#[test]
+fn two_configurations_of_one_plugin_fetch_once() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut host = provider.host();
+    let second = host.add_root(other_policy().to_string().as_bytes()).expect("a good configuration");
+    let early = [send(&mut host, RootId::FIRST, "api://orders"), send(&mut host, second, "api://payments")];
+    host.advance(SECOND);
+    for stream in early {
+        host.assert_allowed(stream);
+    }
+    assert_eq!((host.discovery_fetches(), host.key_fetches()), (1, 1));
+}
+
+#[test]
+fn an_update_has_the_keys_for_its_first_request() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut host = provider.warm_host();
+    provider.break_discovery(Answer::http(500, "text/plain", "down"));
+    let updated = host.add_root(other_policy().to_string().as_bytes()).expect("a good configuration");
+    host.remove_root(RootId::FIRST);
+    let stream = send(&mut host, updated, "api://payments");
+    host.assert_allowed(stream);
+    assert_eq!(host.discovery_fetches(), 1);
+}
+
+#[test]
+fn a_plugin_that_ends_while_it_fetches_leaves_the_fetch_to_the_next() {
+    let provider = Provider::new(&[rsa_key()]);
+    provider.set_latency(4 * SECOND);
+    let mut host = provider.host();
+    host.advance(SECOND);
+    let updated = host.add_root(other_policy().to_string().as_bytes()).expect("a good configuration");
+    let waiting = send(&mut host, updated, "api://payments");
+    host.advance(100 * MILLISECOND);
+    provider.set_latency(20 * MILLISECOND);
+    host.remove_root(RootId::FIRST);
+    host.advance(200 * MILLISECOND);
+    host.assert_allowed(waiting);
+    assert_eq!(host.discovery_fetches(), 2);
+}
+
+#[test]
+fn a_worker_is_served_by_what_another_one_fetched() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut first = provider.host();
+    let mut setup = provider.setup(&policy());
+    setup.shared = first.shared();
+    setup.seed = 2;
+    let mut second = Host::start(setup);
+    let early = second.request(Request::with_token(&token(rsa_key())));
+    let together = |first: &mut Host, second: &mut Host, milliseconds| {
+        for _ in 0..milliseconds {
+            first.advance(MILLISECOND);
+            second.advance(MILLISECOND);
+        }
+    };
+    together(&mut first, &mut second, 60);
+    second.assert_allowed(early);
+    // A new key, which the first worker is asked for: the second serves it within 200 ms, without a question of its own.
+    provider.set_keys(&[next_rsa_key()]);
+    let new = first.request(Request::with_token(&token(next_rsa_key())));
+    together(&mut first, &mut second, 60);
+    first.assert_allowed(new);
+    let at_once = second.request(Request::with_token(&token(next_rsa_key())));
+    second.assert_allowed(at_once);
+    together(&mut first, &mut second, 100);
+    let old = second.request(Request::with_token(&token(rsa_key())));
+    second.assert_refused(old, 401, "TokenSignatureKeyNotFound");
+    assert_eq!(second.callouts().len(), 0);
+    assert_eq!(first.callouts().len(), 4);
 }
 
 #[test]
@@ -78,7 +151,6 @@ fn the_workers_of_one_proxy_say_once_how_signatures_are_verified() {
     let mut setup = provider.setup(&policy());
     setup.shared = first.shared();
     let mut second = Host::start(setup);
-    second.warm_up();
     for host in [&mut first, &mut second] {
         let stream = host.request(Request::with_token(&token(rsa_key())));
         host.assert_allowed(stream);

@@ -170,6 +170,12 @@ impl Host {
         good.then_some(RootId(id))
     }
 
+    /// The same for a plugin of another name.
+    pub(crate) fn add_plugin(&mut self, name: &str, configuration: &[u8]) -> Option<RootId> {
+        self.store.data_mut().properties.insert("plugin_name".to_owned(), name.as_bytes().to_vec());
+        self.add_root(configuration)
+    }
+
     /// The shared data, for another VM of the same proxy.
     pub(crate) fn shared(&self) -> Shared {
         self.store.data().shared.clone()
