@@ -39,3 +39,4 @@ mod token_removal;
 mod token_value;
 mod variables;
 mod waiting;
+mod workers;

@@ -22,8 +22,9 @@ impl From<Value> for Configuration {
 }
 
 /// Listeners, each with the filter and its own policy before the upstream, and clusters for identity providers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setup {
+    workers: usize,
     listeners: BTreeMap<String, Configuration>,
     overlay: Option<String>,
     body_passes_waiting_heads: bool,
@@ -37,8 +38,31 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// One worker, no listener.
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self {
+            workers: 1,
+            listeners: BTreeMap::new(),
+            overlay: None,
+            body_passes_waiting_heads: false,
+            watched: false,
+            clusters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            filters_before: Vec::new(),
+            filters_after: Vec::new(),
+            route_headers: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
+    /// Serves with this many threads. Connections are dealt out to them in turns.
+    pub(crate) fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        self.workers
     }
 
     /// Lays another bootstrap over this one, as YAML.
@@ -148,6 +172,7 @@ impl Setup {
         json!({
             "name": name,
             "address": address(([127, 0, 0, 1], 0).into()),
+            "connection_balance_config": { "exact_balance": {} },
             "filter_chains": [{ "filters": [{
                 "name": "envoy.filters.network.http_connection_manager",
                 "typed_config": {

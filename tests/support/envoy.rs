@@ -71,6 +71,7 @@ impl Envoy {
         let configuration = write_bootstrap(&scratch, setup, upstream.address(), &access_log);
         let admin_file = scratch.file("admin");
         let mut process = command(&configuration)
+            .args(["--concurrency", &setup.worker_count().to_string()])
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(setup.overlay().into_iter().flat_map(|overlay| ["--config-yaml", overlay]))
@@ -148,12 +149,22 @@ impl Envoy {
 
     /// Sends a request without waiting for its answer.
     pub(crate) fn begin(&self, listener: &str, request: Request) -> Pending {
+        self.begin_at(Connection::open(self.address(listener)).unwrap(), request)
+    }
+
+    /// Sends requests without waiting for their answers, each over a connection of its own that was open before any was sent.
+    pub(crate) fn begin_all(&self, listener: &str, requests: Vec<Request>) -> Vec<Pending> {
+        let open = |request| (Connection::open(self.address(listener)).unwrap(), request);
+        let opened: Vec<_> = requests.into_iter().map(open).collect();
+        opened.into_iter().map(|(connection, request)| self.begin_at(connection, request)).collect()
+    }
+
+    fn begin_at(&self, mut connection: Connection, request: Request) -> Pending {
         let id = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
         {
             let mut watch = self.watch.lock().unwrap();
             request.secrets().iter().for_each(|secret| watch.secrets.add(secret));
         }
-        let mut connection = Connection::open(self.address(listener)).unwrap();
         connection.write(&request.header(REQUEST_ID, &id).to_bytes()).unwrap();
         Pending { id, connection }
     }
@@ -283,6 +294,7 @@ pub(crate) fn run_to_end(setup: &Setup, only_validate: bool) -> Exit {
     let nowhere = ([127, 0, 0, 1], 9).into();
     let configuration = write_bootstrap(&scratch, setup, nowhere, &access_log);
     let mut command = command(&configuration);
+    command.args(["--concurrency", &setup.worker_count().to_string()]);
     if only_validate {
         command.args(["--mode", "validate"]);
     }
@@ -314,7 +326,7 @@ fn command(configuration: &Path) -> Command {
     let mut command = Command::new(artifacts::envoy());
     // The filter's own log at its most talkative, because what it says is searched for secrets.
     command
-        .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "info"])
+        .args(["--disable-hot-restart", "--log-level", "info"])
         .args(["--component-log-level", "wasm:debug", "--file-flush-interval-msec", "20"])
         .arg("--config-path")
         .arg(configuration)
