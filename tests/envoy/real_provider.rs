@@ -118,6 +118,35 @@ fn a_key_rotated_under_load_refuses_no_valid_token() {
     keep_keys_secret(&envoy, &provider);
 }
 
+#[test]
+fn a_provider_that_starts_again_with_other_keys_refuses_no_valid_token() {
+    let provider = OpenIdProvider::start();
+    let envoy = start(&provider);
+    let load = Load::default();
+    let first = provider.token("RS256", READ, AUDIENCE);
+    envoy.passes("orders", Request::get("/").bearer(&first));
+
+    // While it is away, nothing is asked of it: who has a token is served.
+    provider.stop();
+    let away: Vec<_> = (0..50).map(|_| Case::passes("away", Request::get("/").bearer(&first))).collect();
+    let wrong = envoy.try_all("orders", away);
+    assert!(wrong.is_empty(), "{}\n{}", wrong.join("\n"), envoy.log_tail());
+
+    provider.start_again(1);
+    thread::scope(|scope| {
+        for algorithm in ["RS256", "ES256", "PS256", "RS256"] {
+            scope.spawn(|| load.run(&envoy, &provider, algorithm));
+        }
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| load.wait_for_generation(2)));
+        load.stop.store(true, Ordering::SeqCst);
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+    let refused = load.refused.into_inner().unwrap();
+    assert!(refused.is_empty(), "{}\n{}", refused.join("\n"), envoy.log_tail());
+    envoy.refuses("orders", Request::get("/").bearer(&first), Refusal::of("TokenSignatureKeyNotFound"));
+    keep_keys_secret(&envoy, &provider);
+}
+
 /// Clients that fetch a fresh token for every request, and note each valid one that is refused.
 #[derive(Debug, Default)]
 struct Load {

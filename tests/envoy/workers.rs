@@ -169,6 +169,35 @@ fn what_one_worker_learns_all_know_and_what_is_withdrawn_none_accepts() {
 }
 
 #[test]
+fn a_flood_of_unknown_keys_costs_one_refetch_and_others_nothing() {
+    let mut eight = Eight::start();
+    eight.gate.open();
+    let good = eight.request();
+    eight.all_pass(eight.send_many(&good));
+
+    eight.hold_keys();
+    let stranger = Authority::plain("idp.example");
+    let claims = in_force(&json!({ "iss": stranger.issuer, "aud": "api" }));
+    let tokens = (0..MANY).map(|number| {
+        let header = json!({ "kid": format!("unknown-{number}") });
+        Request::get("/").bearer(&stranger.key().sign(&header, &claims).unwrap())
+    });
+    let flood = tokens.collect::<Vec<_>>();
+    let waiting = eight.envoy.begin_all("api", flood.clone());
+    eight.wait_for_many();
+    // Nobody else waits with them.
+    eight.all_pass(eight.send_many(&good));
+    eight.gate.open();
+    eight.all_refused(waiting, "TokenSignatureKeyNotFound").unwrap();
+    for _ in 0..3 {
+        let more = eight.envoy.begin_all("api", flood.clone());
+        eight.all_refused(more, "TokenSignatureKeyNotFound").unwrap();
+        eight.all_pass(eight.send_many(&good));
+    }
+    assert_eq!(eight.calls(), (2, 2));
+}
+
+#[test]
 fn an_update_during_an_outage_keeps_the_keys_and_plugins_do_not_mix() {
     let eight = Eight::start();
     eight.gate.open();

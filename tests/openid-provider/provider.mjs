@@ -14,7 +14,9 @@ const ALGORITHMS = [
 const CLIENT_SECRET = 'a-secret-that-only-these-tests-know';
 const SCOPES = ['orders:read', 'orders:write'];
 
-let generation = 0;
+// A provider that starts again is told where it was, and how many generations of keys there were.
+const [port, before] = process.argv.slice(2).map(Number);
+let generation = before;
 
 /** One key of each kind. They carry no `alg`, so that one RSA key serves six algorithms, as with Entra. */
 async function newKeys() {
@@ -77,7 +79,7 @@ const server = createServer(async (request, response) => {
   handler(request, response);
 });
 
-await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
 const issuer = `http://127.0.0.1:${server.address().port}`;
 handler = buildHandler(issuer, keys);
 console.log(`issuer ${issuer}`);

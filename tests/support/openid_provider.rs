@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 /// `scope` of every client, in the parts that it may ask for.
@@ -20,36 +20,28 @@ const BASIC_PASSWORD: &str = "a-secret-that-only-these-tests-know";
 /// A running provider.
 #[derive(Debug)]
 pub(crate) struct OpenIdProvider {
-    process: Child,
+    process: Mutex<Child>,
     address: SocketAddr,
 }
 
 impl OpenIdProvider {
     pub(crate) fn start() -> Self {
-        let mut process = Command::new("node")
-            .arg(artifacts::openid_provider())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("node: {error}: Node.js 20 or newer is needed"));
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (sender, receiver) = mpsc::channel();
-        // Reads to the end, so that the provider never blocks on a full pipe.
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if let Some(address) = line.strip_prefix("issuer http://") {
-                    let _nobody_waits_any_more = sender.send(address.to_owned());
-                }
-            }
-        });
-        let address = receiver.recv_timeout(PATIENCE).map(|address| address.parse().unwrap());
-        let Ok(address) = address else {
-            let _gone_already = process.kill();
-            let _status = process.wait();
-            panic!("the OpenID provider did not start: `node tests/openid-provider/provider.mjs` says why");
-        };
-        Self { process, address }
+        let (process, address) = spawn(0, 0);
+        Self { process: Mutex::new(process), address }
+    }
+
+    /// Ends the provider; nobody answers at its address any more.
+    pub(crate) fn stop(&self) {
+        let mut process = self.process.lock().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    /// Starts it again where it was, with nothing but new keys, after so many generations.
+    pub(crate) fn start_again(&self, generations: usize) {
+        let (process, address) = spawn(self.address.port(), generations);
+        assert_eq!(address, self.address);
+        *self.process.lock().unwrap() = process;
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -94,9 +86,38 @@ impl OpenIdProvider {
 
 impl Drop for OpenIdProvider {
     fn drop(&mut self) {
-        let _gone_already = self.process.kill();
-        let _status = self.process.wait();
+        let process = self.process.get_mut().unwrap();
+        let _gone_already = process.kill();
+        let _status = process.wait();
     }
+}
+
+fn spawn(port: u16, generations: usize) -> (Child, SocketAddr) {
+    let mut process = Command::new("node")
+        .arg(artifacts::openid_provider())
+        .args([port.to_string(), generations.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("node: {error}: Node.js 20 or newer is needed"));
+    let output = BufReader::new(process.stdout.take().unwrap());
+    let (sender, receiver) = mpsc::channel();
+    // Reads to the end, so that the provider never blocks on a full pipe.
+    thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            if let Some(address) = line.strip_prefix("issuer http://") {
+                let _nobody_waits_any_more = sender.send(address.to_owned());
+            }
+        }
+    });
+    let address = receiver.recv_timeout(PATIENCE).map(|address| address.parse().unwrap());
+    let Ok(address) = address else {
+        let _gone_already = process.kill();
+        let _status = process.wait();
+        panic!("the OpenID provider did not start: `node tests/openid-provider/provider.mjs 0 0` says why");
+    };
+    (process, address)
 }
 
 fn base64(text: &str) -> String {
