@@ -1,0 +1,60 @@
+//! Documents that are tables whose rows name tests.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// The cells of each row of a document's tables; the heads are left out.
+pub(crate) fn rows(document: &str) -> Vec<Vec<&str>> {
+    let lines: Vec<_> = document.lines().collect();
+    let is_head = |index: usize| lines.get(index + 1).is_some_and(|next| next.starts_with("| ---"));
+    lines
+        .iter()
+        .enumerate()
+        .filter(|(index, line)| line.starts_with("| ") && !line.starts_with("| ---") && !is_head(*index))
+        .map(|(_, line)| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect()
+}
+
+/// What a cell says in the type of code.
+pub(crate) fn quoted(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// What is wrong with the tests that the rows name in their last cells: each names one at least, and all are there.
+pub(crate) fn missing_tests(rows: &[Vec<&str>]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for row in rows {
+        let (first, last) = (row.first().unwrap(), row.last().unwrap());
+        let mut names = quoted(last).peekable();
+        if names.peek().is_none() {
+            missing.push(format!("{first}: no test"));
+        }
+        missing.extend(names.filter(|name| !is_test(name)).map(|name| format!("{first}: {name}")));
+    }
+    missing
+}
+
+/// Whether it is the name of a test: `path/of/file.rs::function`, or `file.json: case` of `tests/cases/`.
+fn is_test(name: &str) -> bool {
+    if let Some((file, function)) = name.split_once("::") {
+        return tests_of(file).iter().any(|known| known == function);
+    }
+    let Some((file, case)) = name.split_once(": ") else { return false };
+    let table: Value = serde_json::from_str(&read(&format!("tests/cases/{file}"))).unwrap_or_default();
+    table["cases"].as_array().is_some_and(|cases| cases.iter().any(|known| known["name"] == case))
+}
+
+/// The tests in a source file of the project; none in one that does not exist.
+pub(crate) fn tests_of(file: &str) -> Vec<String> {
+    let source = read(file);
+    let functions = source.split("#[test]\n").skip(1).filter_map(|rest| {
+        let (name, _) = rest.trim_start().strip_prefix("fn ")?.split_once("() {")?;
+        Some(name.to_owned())
+    });
+    functions.collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default()
+}
