@@ -28,7 +28,7 @@ mod hostile_requests;
 mod http2;
 mod inline_keys;
 mod log;
-mod provider_faults;
+mod outages;
 mod real_provider;
 mod report_only;
 mod scenarios;

@@ -30,6 +30,7 @@ pub(crate) struct Setup {
     body_passes_waiting_heads: bool,
     watched: bool,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
+    changing_clusters: BTreeMap<String, Vec<SocketAddr>>,
     environment: BTreeMap<String, String>,
     filters_before: Vec<Value>,
     filters_after: Vec<Value>,
@@ -91,6 +92,12 @@ impl Setup {
         self
     }
 
+    /// A cluster, with these endpoints, in a file of its own, which Envoy reads again when it is replaced.
+    pub(crate) fn changing_cluster(mut self, name: &str, addresses: &[SocketAddr]) -> Self {
+        self.changing_clusters.insert(name.to_owned(), addresses.to_vec());
+        self
+    }
+
     /// Lets the body go on past a filter that holds back the head, unless it holds back the body as well.
     pub(crate) fn body_passes_waiting_heads(mut self) -> Self {
         self.body_passes_waiting_heads = true;
@@ -133,22 +140,36 @@ impl Setup {
         self
     }
 
-    /// The bootstrap document; `listeners_file` is where watched listeners are.
-    pub(crate) fn document(&self, listeners: &[Value], listeners_file: &Path, upstream: SocketAddr) -> Value {
+    /// The bootstrap document; `listeners_file` is where watched listeners are, `clusters_file` where clusters are that may
+    /// change.
+    pub(crate) fn document(
+        &self,
+        listeners: &[Value],
+        listeners_file: &Path,
+        clusters_file: &Path,
+        upstream: SocketAddr,
+    ) -> Value {
         let clusters = self.clusters.iter().map(|(name, addresses)| cluster(name, addresses));
         let clusters: Vec<Value> = clusters.chain([cluster("upstream", &[upstream])]).collect();
         let mut document = json!({
             "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
             "static_resources": { "clusters": clusters },
+            "node": { "id": "test", "cluster": "test" },
         });
         if self.watched {
-            document["node"] = json!({ "id": "test", "cluster": "test" });
-            document["dynamic_resources"] =
-                json!({ "lds_config": { "path_config_source": { "path": listeners_file } } });
+            document["dynamic_resources"]["lds_config"] = watched_file(listeners_file);
         } else {
             document["static_resources"]["listeners"] = json!(listeners);
         }
+        if !self.changing_clusters.is_empty() {
+            document["dynamic_resources"]["cds_config"] = watched_file(clusters_file);
+        }
         document
+    }
+
+    /// The clusters that may change.
+    pub(crate) fn changing_clusters(&self) -> Vec<Value> {
+        self.changing_clusters.iter().map(|(name, addresses)| cluster(name, addresses)).collect()
     }
 
     /// The listeners, each with the filter.
@@ -246,6 +267,10 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
         "connect_timeout": "1s",
         "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] },
     })
+}
+
+fn watched_file(path: &Path) -> Value {
+    json!({ "path_config_source": { "path": path } })
 }
 
 fn http_filter(name: &str, typed_config: &Value) -> Value {

@@ -209,6 +209,11 @@ impl Envoy {
         write_listeners(&self.scratch, &setup.listeners(&artifacts::module(), &self.access_log));
     }
 
+    /// Gives Envoy the changing clusters of another setup, in place of all that it had.
+    pub(crate) fn replace_clusters(&self, setup: &Setup) {
+        write_clusters(&self.scratch, &setup.changing_clusters());
+    }
+
     /// `%RESPONSE_CODE_DETAILS%` of a request.
     pub(crate) fn details(&self, id: &str) -> String {
         self.access_log.entry(id).details
@@ -345,18 +350,26 @@ fn write_bootstrap(
     let path = scratch.file("envoy.json");
     let listeners = setup.listeners(&artifacts::module(), access_log);
     let listeners_file = write_listeners(scratch, &listeners);
-    let document = setup.document(&listeners, &listeners_file, upstream);
+    let clusters_file = write_clusters(scratch, &setup.changing_clusters());
+    let document = setup.document(&listeners, &listeners_file, &clusters_file, upstream);
     fs::write(&path, document.to_string()).unwrap();
     path
 }
 
-/// Replaces the file in one step, which is what Envoy watches for.
 fn write_listeners(scratch: &Scratch, listeners: &[Value]) -> PathBuf {
-    let with_type = |listener: &Value| {
-        with(listener, "@type", json!("type.googleapis.com/envoy.config.listener.v3.Listener"))
-    };
-    let resources: Vec<Value> = listeners.iter().map(with_type).collect();
-    let (path, next) = (scratch.file("listeners.json"), scratch.file("listeners.json.next"));
+    write_resources(scratch, "listeners", "envoy.config.listener.v3.Listener", listeners)
+}
+
+fn write_clusters(scratch: &Scratch, clusters: &[Value]) -> PathBuf {
+    write_resources(scratch, "clusters", "envoy.config.cluster.v3.Cluster", clusters)
+}
+
+/// Replaces the file in one step, which is what Envoy watches for.
+fn write_resources(scratch: &Scratch, name: &str, type_: &str, resources: &[Value]) -> PathBuf {
+    let with_type = |resource: &Value| with(resource, "@type", json!(format!("type.googleapis.com/{type_}")));
+    let resources: Vec<Value> = resources.iter().map(with_type).collect();
+    let path = scratch.file(&format!("{name}.json"));
+    let next = scratch.file(&format!("{name}.json.next"));
     fs::write(&next, json!({ "resources": resources }).to_string()).unwrap();
     fs::rename(&next, &path).unwrap();
     path

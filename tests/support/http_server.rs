@@ -1,10 +1,11 @@
 //! A small HTTP/1.1 server in the test process, whose handler decides how badly it behaves.
 
 use super::http_message::{Headers, read_body, read_head};
+use socket2::SockRef;
 use std::io::{self, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -33,10 +34,16 @@ pub(crate) enum Delivery {
     Whole,
     /// The connection closes instead.
     Nothing,
+    /// The connection is reset instead, as when the peer's process dies.
+    Reset,
+    /// The body without a head, which is no HTTP.
+    Bare,
     /// The connection closes after half of the body.
     Half,
+    /// One byte of the head at a time, with this pause before each.
+    SlowHead(Duration),
     /// One byte of the body at a time, with this pause before each.
-    Trickle(Duration),
+    SlowBody(Duration),
 }
 
 /// Runs until it is dropped; then its port is closed and so is every connection.
@@ -44,7 +51,8 @@ pub(crate) enum Delivery {
 pub(crate) struct HttpServer {
     address: SocketAddr,
     stopping: Arc<AtomicBool>,
-    connections: Arc<Mutex<Vec<TcpStream>>>,
+    /// Each is its thread's own: it closes when the thread lets go of it, and not before.
+    connections: Arc<Mutex<Vec<Weak<TcpStream>>>>,
     acceptor: Option<JoinHandle<()>>,
 }
 
@@ -71,9 +79,8 @@ impl HttpServer {
                     if stopping.load(Ordering::SeqCst) {
                         return;
                     }
-                    let Ok(stream) = stream else { continue };
-                    let Ok(twin) = stream.try_clone() else { continue };
-                    connections.lock().unwrap().push(twin);
+                    let Ok(stream) = stream.map(Arc::new) else { continue };
+                    connections.lock().unwrap().push(Arc::downgrade(&stream));
                     let handler = Arc::clone(&handler);
                     // A connection's thread ends with its connection; an I/O error there is the peer's business.
                     thread::spawn(move || serve(&stream, handler.as_ref()));
@@ -97,7 +104,7 @@ impl Drop for HttpServer {
             let _outcome = acceptor.join();
         }
         if let Ok(connections) = self.connections.lock() {
-            for connection in connections.iter() {
+            for connection in connections.iter().filter_map(Weak::upgrade) {
                 let _closed_already = connection.shutdown(Shutdown::Both);
             }
         }
@@ -114,18 +121,14 @@ fn serve(stream: &TcpStream, handler: &impl Fn(Received) -> Reply) -> io::Result
         let body = read_body(&mut reader, &head.headers, false)?;
         let reply = handler(Received { method, target, headers: head.headers, body });
         if !send(stream, &reply)? {
-            stream.shutdown(Shutdown::Both)?;
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Whether the connection can go on.
+/// Whether the connection can go on; else the caller is to let go of it.
 fn send(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
-    if matches!(reply.delivery, Delivery::Nothing) {
-        return Ok(false);
-    }
     let mut head = format!("HTTP/1.1 {} Scripted\r\ncontent-length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         head.push_str(name);
@@ -134,26 +137,42 @@ fn send(mut stream: &TcpStream, reply: &Reply) -> io::Result<bool> {
         head.push_str("\r\n");
     }
     head.push_str("\r\n");
-    let mut whole = head.into_bytes();
+    let (head, body) = (head.as_bytes(), reply.body.as_slice());
     match reply.delivery {
         Delivery::Whole => {
-            whole.extend_from_slice(&reply.body);
-            stream.write_all(&whole)?;
+            stream.write_all(&[head, body].concat())?;
             Ok(true)
         }
         Delivery::Nothing => Ok(false),
-        Delivery::Half => {
-            whole.extend_from_slice(&reply.body[..reply.body.len() / 2]);
-            stream.write_all(&whole)?;
+        Delivery::Reset => {
+            SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
             Ok(false)
         }
-        Delivery::Trickle(pause) => {
-            stream.write_all(&whole)?;
-            for byte in &reply.body {
-                thread::sleep(pause);
-                stream.write_all(&[*byte])?;
-            }
+        Delivery::Bare => {
+            stream.write_all(body)?;
+            Ok(false)
+        }
+        Delivery::Half => {
+            stream.write_all(&[head, &body[..body.len() / 2]].concat())?;
+            Ok(false)
+        }
+        Delivery::SlowHead(pause) => {
+            trickle(stream, head, pause)?;
+            stream.write_all(body)?;
+            Ok(true)
+        }
+        Delivery::SlowBody(pause) => {
+            stream.write_all(head)?;
+            trickle(stream, body, pause)?;
             Ok(true)
         }
     }
+}
+
+fn trickle(mut stream: &TcpStream, bytes: &[u8], pause: Duration) -> io::Result<()> {
+    for byte in bytes {
+        thread::sleep(pause);
+        stream.write_all(&[*byte])?;
+    }
+    Ok(())
 }
