@@ -126,9 +126,10 @@ fn faults_of_keys() -> Vec<(String, Answer)> {
 }
 
 /// A name, and how to bring it about.
-type Fault = (String, Box<dyn Fn(&Provider)>);
+pub(crate) type Fault = (String, Box<dyn Fn(&Provider)>);
 
-fn all_faults() -> Vec<Fault> {
+/// Every fault of an answer, in the discovery document and in the key set.
+pub(crate) fn all_faults() -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for (name, answer) in faults_of_discovery() {
         let break_it = move |provider: &Provider| provider.break_discovery(answer.clone());

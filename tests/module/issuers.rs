@@ -10,18 +10,21 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use validate_jwt_cli::signing::{Algorithm, SigningKey};
 
-const OTHER_HOST: &str = "accounts.example.org";
-const OTHER_ISSUER: &str = "https://accounts.example.org/";
+/// Where the second provider of these tests is.
+pub(crate) const OTHER_HOST: &str = "accounts.example.org";
+/// The issuer that it names.
+pub(crate) const OTHER_ISSUER: &str = "https://accounts.example.org/";
 
 /// A second provider at [`OTHER_HOST`], with these keys, which names that issuer.
-fn other(keys: &[&SigningKey], issuer: &str) -> Provider {
+pub(crate) fn other(keys: &[&SigningKey], issuer: &str) -> Provider {
     let provider = Provider::new(keys);
     provider.set_metadata("issuer", json!(issuer));
     provider.set_metadata("jwks_uri", json!(format!("https://{OTHER_HOST}{}", crate::provider::KEYS)));
     provider
 }
 
-fn both_policies() -> Value {
+/// A policy that trusts both.
+pub(crate) fn both_policies() -> Value {
     let mut policy = policy();
     policy["validate-jwt"]["openid-config"] = json!([
         { "url": format!("https://{HOST}{}", crate::provider::DISCOVERY) },
@@ -32,7 +35,7 @@ fn both_policies() -> Value {
 }
 
 /// A host that trusts both; each is asked at its own host only.
-fn host_of_both(policy: &Value, first: &Provider, second: &Provider) -> Host {
+pub(crate) fn host_of_both(policy: &Value, first: &Provider, second: &Provider) -> Host {
     let mut setup = first.setup(policy);
     setup.clusters.insert("other".to_owned());
     let (mut first, mut second) = (first.script(), second.script());

@@ -28,6 +28,7 @@ mod issuers;
 mod jwe;
 mod limits;
 mod metrics;
+mod outages;
 mod plugins;
 mod provider;
 mod refresh;
