@@ -20,6 +20,7 @@ mod case_table;
 mod azure_clouds;
 mod bad_configuration;
 mod cases;
+mod configuration_updates;
 mod encrypted;
 mod environment;
 mod forwarding;

@@ -1,6 +1,7 @@
 //! The configuration that Envoy starts with.
 
 use super::access_log::AccessLog;
+use super::xds::{self, WatchedFile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,6 +22,28 @@ impl From<Value> for Configuration {
     }
 }
 
+/// How listeners and filters reach Envoy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Delivery {
+    /// In the bootstrap, once and for all.
+    #[default]
+    Bootstrap,
+    /// All listeners in one file (LDS).
+    Listeners,
+    /// The filter of each listener in a file of its own (ECDS), the way Istio delivers a `WasmPlugin`.
+    Filters,
+}
+
+/// The files around a setup.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// The module that the filter is.
+    pub(crate) module: &'a Path,
+    pub(crate) access_log: &'a AccessLog,
+    /// Where the files lie that Envoy watches.
+    pub(crate) directory: &'a Path,
+}
+
 /// Listeners, each with the filter and its own policy before the upstream, and clusters for identity providers.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -28,7 +51,7 @@ pub(crate) struct Setup {
     listeners: BTreeMap<String, Configuration>,
     overlay: Option<String>,
     body_passes_waiting_heads: bool,
-    watched: bool,
+    delivery: Delivery,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     changing_clusters: BTreeMap<String, Vec<SocketAddr>>,
     environment: BTreeMap<String, String>,
@@ -46,8 +69,9 @@ impl Setup {
             listeners: BTreeMap::new(),
             overlay: None,
             body_passes_waiting_heads: false,
-            watched: false,
+            delivery: Delivery::default(),
             clusters: BTreeMap::new(),
+            changing_clusters: BTreeMap::new(),
             environment: BTreeMap::new(),
             filters_before: Vec::new(),
             filters_after: Vec::new(),
@@ -104,10 +128,20 @@ impl Setup {
         self
     }
 
-    /// Puts the listeners into a file of their own, which Envoy reads again when it is replaced.
+    /// Puts the listeners into a file that [`Envoy::update`](super::envoy::Envoy::update) can replace.
     pub(crate) fn watched(mut self) -> Self {
-        self.watched = true;
+        self.delivery = Delivery::Listeners;
         self
+    }
+
+    /// Puts the filter of each listener into a file that [`Envoy::update`](super::envoy::Envoy::update) can replace.
+    pub(crate) fn watched_filters(mut self) -> Self {
+        self.delivery = Delivery::Filters;
+        self
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.delivery != Delivery::Bootstrap
     }
 
     /// Sets a variable of the VM's environment.
@@ -140,54 +174,65 @@ impl Setup {
         self
     }
 
-    /// The bootstrap document; `listeners_file` is where watched listeners are, `clusters_file` where clusters are that may
-    /// change.
-    pub(crate) fn document(
-        &self,
-        listeners: &[Value],
-        listeners_file: &Path,
-        clusters_file: &Path,
-        upstream: SocketAddr,
-    ) -> Value {
+    /// The bootstrap document.
+    pub(crate) fn document(&self, around: Surroundings<'_>, upstream: SocketAddr) -> Value {
         let clusters = self.clusters.iter().map(|(name, addresses)| cluster(name, addresses));
         let clusters: Vec<Value> = clusters.chain([cluster("upstream", &[upstream])]).collect();
         let mut document = json!({
+            "node": { "id": "test", "cluster": "test" },
             "admin": { "address": address(([127, 0, 0, 1], 0).into()) },
             "static_resources": { "clusters": clusters },
-            "node": { "id": "test", "cluster": "test" },
         });
-        if self.watched {
-            document["dynamic_resources"]["lds_config"] = watched_file(listeners_file);
-        } else {
-            document["static_resources"]["listeners"] = json!(listeners);
+        match self.delivery {
+            Delivery::Bootstrap | Delivery::Filters => {
+                document["static_resources"]["listeners"] = json!(self.listeners(around));
+            }
+            Delivery::Listeners => {
+                document["dynamic_resources"]["lds_config"] = xds::source(around.directory, xds::LISTENERS);
+            }
         }
         if !self.changing_clusters.is_empty() {
-            document["dynamic_resources"]["cds_config"] = watched_file(clusters_file);
+            document["dynamic_resources"]["cds_config"] = xds::source(around.directory, xds::CLUSTERS);
         }
         document
     }
 
-    /// The clusters that may change.
-    pub(crate) fn changing_clusters(&self) -> Vec<Value> {
-        self.changing_clusters.iter().map(|(name, addresses)| cluster(name, addresses)).collect()
+    /// The file with the clusters that may change, as this setup has them.
+    pub(crate) fn clusters_file(&self) -> WatchedFile {
+        let clusters = self.changing_clusters.iter().map(|(name, addresses)| cluster(name, addresses));
+        WatchedFile::clusters(clusters.collect())
     }
 
-    /// The listeners, each with the filter.
-    pub(crate) fn listeners(&self, module: &Path, access_log: &AccessLog) -> Vec<Value> {
+    /// The files that Envoy watches, as this setup has them.
+    pub(crate) fn watched_files(&self, around: Surroundings<'_>) -> Vec<WatchedFile> {
+        let filter = |(name, policy): (&String, &Configuration)| {
+            WatchedFile::filter(name, &self.wasm(name, policy, around.module))
+        };
+        let mut files = match self.delivery {
+            Delivery::Bootstrap => Vec::new(),
+            Delivery::Listeners => vec![WatchedFile::listeners(self.listeners(around))],
+            Delivery::Filters => self.listeners.iter().map(filter).collect(),
+        };
+        if !self.changing_clusters.is_empty() {
+            files.push(self.clusters_file());
+        }
+        files
+    }
+
+    fn listeners(&self, around: Surroundings<'_>) -> Vec<Value> {
         let listeners = self.listeners.iter();
-        listeners.map(|(name, policy)| self.listener_document(name, policy, module, access_log)).collect()
+        listeners.map(|(name, policy)| self.listener_document(name, policy, around)).collect()
     }
 
-    fn listener_document(
-        &self,
-        name: &str,
-        policy: &Configuration,
-        module: &Path,
-        access_log: &AccessLog,
-    ) -> Value {
+    fn listener_document(&self, name: &str, policy: &Configuration, around: Surroundings<'_>) -> Value {
         let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
         let mut filters = self.filters_before.clone();
-        filters.push(self.filter(name, policy, module));
+        filters.push(match self.delivery {
+            Delivery::Bootstrap | Delivery::Listeners => {
+                http_filter("validate_jwt", &self.wasm(name, policy, around.module))
+            }
+            Delivery::Filters => xds::discovered_filter(around.directory, name),
+        });
         filters.extend(self.filters_after.clone());
         filters.push(http_filter("envoy.filters.http.router", &router));
         json!({
@@ -211,7 +256,7 @@ impl Setup {
                         "name": "envoy.access_loggers.file",
                         "typed_config": {
                             "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-                            "path": access_log.path(),
+                            "path": around.access_log.path(),
                             "log_format": {
                                 "text_format_source": { "inline_string": AccessLog::format(&self.columns) },
                             },
@@ -223,8 +268,8 @@ impl Setup {
         })
     }
 
-    /// The filter fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
-    fn filter(&self, name: &str, configuration: &Configuration, module: &Path) -> Value {
+    /// The filter, which fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
+    fn wasm(&self, name: &str, configuration: &Configuration, module: &Path) -> Value {
         let configuration = match configuration {
             Configuration::Text(text) => {
                 json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
@@ -234,21 +279,18 @@ impl Setup {
             }
         };
         json!({
-            "name": "validate_jwt",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                "config": {
-                    "name": name,
-                    "vm_config": {
-                        "vm_id": "validate_jwt",
-                        "runtime": "envoy.wasm.runtime.v8",
-                        "code": { "local": { "filename": module } },
-                        "environment_variables": { "key_values": self.environment },
-                    },
-                    "configuration": configuration,
-                    "failure_policy": "FAIL_CLOSED",
-                    "allow_on_headers_stop_iteration": self.body_passes_waiting_heads,
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": name,
+                "vm_config": {
+                    "vm_id": "validate_jwt",
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": module } },
+                    "environment_variables": { "key_values": self.environment },
                 },
+                "configuration": configuration,
+                "failure_policy": "FAIL_CLOSED",
+                "allow_on_headers_stop_iteration": self.body_passes_waiting_heads,
             },
         })
     }
@@ -267,10 +309,6 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
         "connect_timeout": "1s",
         "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] },
     })
-}
-
-fn watched_file(path: &Path) -> Value {
-    json!({ "path_config_source": { "path": path } })
 }
 
 fn http_filter(name: &str, typed_config: &Value) -> Value {

@@ -4,22 +4,22 @@
 
 use super::access_log::AccessLog;
 use super::artifacts;
-use super::bootstrap::Setup;
-use super::claims::with;
+use super::bootstrap::{Setup, Surroundings};
 use super::deadline::{PATIENCE, poll, wait_for};
 use super::http_client::{Connection, Request, Response, exchange};
 use super::http2_client;
 use super::scratch::Scratch;
 use super::secrets::Secrets;
 use super::upstream::{MARK, REQUEST_ID, Upstream};
-use serde_json::{Value, json};
+use super::xds::{self, Update};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// A running Envoy.
@@ -27,13 +27,13 @@ use std::thread;
 pub(crate) struct Envoy {
     process: Child,
     admin: SocketAddr,
-    listeners: BTreeMap<String, SocketAddr>,
+    listeners: Mutex<BTreeMap<String, SocketAddr>>,
     access_log: AccessLog,
     log: PathBuf,
     requests: AtomicUsize,
     watch: Mutex<Watch>,
     machines: u64,
-    updated: AtomicBool,
+    is_watched: bool,
     upstream: Upstream,
     // After the process, which writes into it.
     scratch: Scratch,
@@ -95,10 +95,10 @@ impl Envoy {
                 panic!("Envoy did not start ({outcome:?}); its log ends:\n{}", tail(&log));
             }
         };
-        let listeners = listeners(admin);
-        let machines = statistics(admin, "wasm")["wasm.envoy.wasm.runtime.v8.created"];
+        let machines = machines(admin);
+        let listeners = Mutex::new(listeners(admin));
         let (requests, watch) = (AtomicUsize::new(0), Mutex::default());
-        let updated = AtomicBool::new(false);
+        let is_watched = setup.is_watched();
         Self {
             process,
             admin,
@@ -108,7 +108,7 @@ impl Envoy {
             requests,
             watch,
             machines,
-            updated,
+            is_watched,
             upstream,
             scratch,
         }
@@ -183,7 +183,8 @@ impl Envoy {
     }
 
     fn address(&self, listener: &str) -> SocketAddr {
-        *self.listeners.get(listener).unwrap_or_else(|| panic!("no listener `{listener}`"))
+        let known = self.listeners.lock().unwrap().get(listener).copied();
+        known.unwrap_or_else(|| panic!("no listener `{listener}`"))
     }
 
     /// Reads the answer of a request that was sent.
@@ -203,15 +204,26 @@ impl Envoy {
         Answered { id, response, by_upstream }
     }
 
-    /// Gives Envoy the listeners of another setup; they must be watched.
-    pub(crate) fn replace_listeners(&self, setup: &Setup) {
-        self.updated.store(true, Ordering::Relaxed);
-        write_listeners(&self.scratch, &setup.listeners(&artifacts::module(), &self.access_log));
+    /// Replaces the files in which another setup differs, and waits until Envoy has accepted or refused them all. What
+    /// it accepted is at work in its threads a moment later.
+    pub(crate) fn update(&self, setup: &Setup) -> Update {
+        let module = artifacts::module();
+        let around =
+            Surroundings { module: &module, access_log: &self.access_log, directory: self.scratch.path() };
+        let outcome = xds::update(self.admin, self.scratch.path(), &setup.watched_files(around));
+        *self.listeners.lock().unwrap() = listeners(self.admin);
+        outcome
+    }
+
+    /// The names of the listeners that are open.
+    pub(crate) fn open_listeners(&self) -> Vec<String> {
+        self.listeners.lock().unwrap().keys().cloned().collect()
     }
 
     /// Gives Envoy the changing clusters of another setup, in place of all that it had.
     pub(crate) fn replace_clusters(&self, setup: &Setup) {
-        write_clusters(&self.scratch, &setup.changing_clusters());
+        let outcome = xds::update(self.admin, self.scratch.path(), &[setup.clusters_file()]);
+        assert_eq!(outcome, Update::Accepted);
     }
 
     /// `%RESPONSE_CODE_DETAILS%` of a request.
@@ -227,11 +239,9 @@ impl Envoy {
     /// Everything that is wrong with the life that ends now.
     fn end(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let statistics = self.statistics("wasm");
-        let machines = statistics["wasm.envoy.wasm.runtime.v8.created"];
+        let machines = machines(self.admin);
         // Envoy tries every new configuration in a VM of its own, and says much when that refuses it.
-        let updated = self.updated.load(Ordering::Relaxed);
-        if machines != self.machines && !updated {
+        if machines != self.machines && !self.is_watched {
             wrong.push(format!("{} VMs at the start, {machines} at the end: one died", self.machines));
         }
         let asked = exchange(self.admin, &Request::new("POST", "/quitquitquit").body(""));
@@ -245,7 +255,7 @@ impl Envoy {
         let deaths = ["panicked at", "RuntimeError", "unexpected status:"];
         let refusals = ["][critical][", "Wasm VM failed"];
         let bad_words: Vec<&str> =
-            deaths.into_iter().chain(refusals.into_iter().filter(|_| !updated)).collect();
+            deaths.into_iter().chain(refusals.into_iter().filter(|_| !self.is_watched)).collect();
         wrong.extend(
             log.lines()
                 .filter(|line| bad_words.iter().any(|word| line.contains(word)))
@@ -348,37 +358,19 @@ fn write_bootstrap(
     access_log: &AccessLog,
 ) -> PathBuf {
     let path = scratch.file("envoy.json");
-    let listeners = setup.listeners(&artifacts::module(), access_log);
-    let listeners_file = write_listeners(scratch, &listeners);
-    let clusters_file = write_clusters(scratch, &setup.changing_clusters());
-    let document = setup.document(&listeners, &listeners_file, &clusters_file, upstream);
-    fs::write(&path, document.to_string()).unwrap();
-    path
-}
-
-fn write_listeners(scratch: &Scratch, listeners: &[Value]) -> PathBuf {
-    write_resources(scratch, "listeners", "envoy.config.listener.v3.Listener", listeners)
-}
-
-fn write_clusters(scratch: &Scratch, clusters: &[Value]) -> PathBuf {
-    write_resources(scratch, "clusters", "envoy.config.cluster.v3.Cluster", clusters)
-}
-
-/// Replaces the file in one step, which is what Envoy watches for.
-fn write_resources(scratch: &Scratch, name: &str, type_: &str, resources: &[Value]) -> PathBuf {
-    let with_type = |resource: &Value| with(resource, "@type", json!(format!("type.googleapis.com/{type_}")));
-    let resources: Vec<Value> = resources.iter().map(with_type).collect();
-    let path = scratch.file(&format!("{name}.json"));
-    let next = scratch.file(&format!("{name}.json.next"));
-    fs::write(&next, json!({ "resources": resources }).to_string()).unwrap();
-    fs::rename(&next, &path).unwrap();
+    let module = artifacts::module();
+    let around = Surroundings { module: &module, access_log, directory: scratch.path() };
+    for file in setup.watched_files(around) {
+        file.write(scratch.path());
+    }
+    fs::write(&path, setup.document(around, upstream).to_string()).unwrap();
     path
 }
 
 fn listeners(admin: SocketAddr) -> BTreeMap<String, SocketAddr> {
     let response = exchange(admin, &Request::get("/listeners?format=json")).unwrap();
     let document: Value = serde_json::from_slice(&response.body).unwrap();
-    let statuses = document["listener_statuses"].as_array().unwrap().iter();
+    let statuses = document["listener_statuses"].as_array().into_iter().flatten();
     statuses
         .map(|listener| {
             let port = &listener["local_address"]["socket_address"]["port_value"];
@@ -388,7 +380,13 @@ fn listeners(admin: SocketAddr) -> BTreeMap<String, SocketAddr> {
         .collect()
 }
 
-fn statistics(admin: SocketAddr, filter: &str) -> BTreeMap<String, u64> {
+/// How many VMs were ever made; none, where the only plugin was refused.
+fn machines(admin: SocketAddr) -> u64 {
+    let name = "wasm.envoy.wasm.runtime.v8.created";
+    statistics(admin, name).get(name).copied().unwrap_or_default()
+}
+
+pub(super) fn statistics(admin: SocketAddr, filter: &str) -> BTreeMap<String, u64> {
     let path = format!("/stats?filter={filter}");
     let response = wait_for("Envoy's statistics", || exchange(admin, &Request::get(&path)).ok());
     let text = response.text();

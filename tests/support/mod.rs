@@ -22,3 +22,4 @@ pub(crate) mod secrets;
 pub(crate) mod shipped;
 pub(crate) mod upstream;
 pub(crate) mod verdict;
+pub(crate) mod xds;
