@@ -39,5 +39,6 @@ mod statistics;
 mod token_removal;
 mod token_value;
 mod variables;
+mod vm_death;
 mod waiting;
 mod workers;

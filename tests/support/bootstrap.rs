@@ -45,12 +45,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// Listeners, each with the filter and its own policy before the upstream, and clusters for identity providers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
-    workers: usize,
+    workers: Option<usize>,
     listeners: BTreeMap<String, Configuration>,
     overlay: Option<String>,
     body_passes_waiting_heads: bool,
+    mortal: Option<Value>,
+    connection_manager: BTreeMap<String, Value>,
     delivery: Delivery,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     changing_clusters: BTreeMap<String, Vec<SocketAddr>>,
@@ -64,30 +66,17 @@ pub(crate) struct Setup {
 impl Setup {
     /// One worker, no listener.
     pub(crate) fn new() -> Self {
-        Self {
-            workers: 1,
-            listeners: BTreeMap::new(),
-            overlay: None,
-            body_passes_waiting_heads: false,
-            delivery: Delivery::default(),
-            clusters: BTreeMap::new(),
-            changing_clusters: BTreeMap::new(),
-            environment: BTreeMap::new(),
-            filters_before: Vec::new(),
-            filters_after: Vec::new(),
-            route_headers: Vec::new(),
-            columns: Vec::new(),
-        }
+        Self::default()
     }
 
     /// Serves with this many threads. Connections are dealt out to them in turns.
     pub(crate) fn workers(mut self, count: usize) -> Self {
-        self.workers = count;
+        self.workers = Some(count);
         self
     }
 
     pub(crate) fn worker_count(&self) -> usize {
-        self.workers
+        self.workers.unwrap_or(1)
     }
 
     /// Lays another bootstrap over this one, as YAML.
@@ -125,6 +114,23 @@ impl Setup {
     /// Lets the body go on past a filter that holds back the head, unless it holds back the body as well.
     pub(crate) fn body_passes_waiting_heads(mut self) -> Self {
         self.body_passes_waiting_heads = true;
+        self
+    }
+
+    /// Takes a copy of the module that dies of [`lethal`](super::http_client::Request::lethal) requests, and lets these members
+    /// of the plugin say what happens then.
+    pub(crate) fn mortal(mut self, failure: Value) -> Self {
+        self.mortal = Some(failure);
+        self
+    }
+
+    pub(crate) fn is_mortal(&self) -> bool {
+        self.mortal.is_some()
+    }
+
+    /// Sets a member of every listener's connection manager.
+    pub(crate) fn connection_manager(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.connection_manager.insert(name.to_owned(), value.into());
         self
     }
 
@@ -235,13 +241,7 @@ impl Setup {
         });
         filters.extend(self.filters_after.clone());
         filters.push(http_filter("envoy.filters.http.router", &router));
-        json!({
-            "name": name,
-            "address": address(([127, 0, 0, 1], 0).into()),
-            "connection_balance_config": { "exact_balance": {} },
-            "filter_chains": [{ "filters": [{
-                "name": "envoy.filters.network.http_connection_manager",
-                "typed_config": {
+        let mut manager = json!({
                     "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                     "stat_prefix": name,
                     "route_config": {
@@ -263,12 +263,22 @@ impl Setup {
                         },
                     }],
                     "http_filters": filters,
-                },
+        });
+        for (name, value) in &self.connection_manager {
+            manager[name] = value.clone();
+        }
+        json!({
+            "name": name,
+            "address": address(([127, 0, 0, 1], 0).into()),
+            "connection_balance_config": { "exact_balance": {} },
+            "filter_chains": [{ "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": manager,
             }] }],
         })
     }
 
-    /// The filter, which fails closed here, so that a VM that dies stays dead and cannot go unnoticed.
+    /// The filter. It fails closed unless it is mortal, so that a VM that dies stays dead and cannot go unnoticed.
     fn wasm(&self, name: &str, configuration: &Configuration, module: &Path) -> Value {
         let configuration = match configuration {
             Configuration::Text(text) => {
@@ -278,21 +288,21 @@ impl Setup {
                 json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
             }
         };
-        json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": name,
-                "vm_config": {
-                    "vm_id": "validate_jwt",
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": module } },
-                    "environment_variables": { "key_values": self.environment },
-                },
-                "configuration": configuration,
-                "failure_policy": "FAIL_CLOSED",
-                "allow_on_headers_stop_iteration": self.body_passes_waiting_heads,
+        let mut plugin = json!({
+            "name": name,
+            "vm_config": {
+                "vm_id": "validate_jwt",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": { "local": { "filename": module } },
+                "environment_variables": { "key_values": self.environment },
             },
-        })
+            "configuration": configuration,
+            "allow_on_headers_stop_iteration": self.body_passes_waiting_heads,
+        });
+        let closed = json!({ "failure_policy": "FAIL_CLOSED" });
+        let failure = self.mortal.as_ref().unwrap_or(&closed).as_object().into_iter().flatten();
+        failure.for_each(|(name, value)| plugin[name] = value.clone());
+        json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin })
     }
 }
 

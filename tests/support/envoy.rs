@@ -8,6 +8,7 @@ use super::bootstrap::{Setup, Surroundings};
 use super::deadline::{PATIENCE, poll, wait_for};
 use super::http_client::{Connection, Request, Response, exchange};
 use super::http2_client;
+use super::mortal_module;
 use super::scratch::Scratch;
 use super::secrets::Secrets;
 use super::upstream::{MARK, REQUEST_ID, Upstream};
@@ -34,6 +35,7 @@ pub(crate) struct Envoy {
     watch: Mutex<Watch>,
     machines: u64,
     is_watched: bool,
+    is_mortal: bool,
     upstream: Upstream,
     // After the process, which writes into it.
     scratch: Scratch,
@@ -98,7 +100,7 @@ impl Envoy {
         let machines = machines(admin);
         let listeners = Mutex::new(listeners(admin));
         let (requests, watch) = (AtomicUsize::new(0), Mutex::default());
-        let is_watched = setup.is_watched();
+        let (is_watched, is_mortal) = (setup.is_watched(), setup.is_mortal());
         Self {
             process,
             admin,
@@ -109,6 +111,7 @@ impl Envoy {
             watch,
             machines,
             is_watched,
+            is_mortal,
             upstream,
             scratch,
         }
@@ -207,7 +210,7 @@ impl Envoy {
     /// Replaces the files in which another setup differs, and waits until Envoy has accepted or refused them all. What
     /// it accepted is at work in its threads a moment later.
     pub(crate) fn update(&self, setup: &Setup) -> Update {
-        let module = artifacts::module();
+        let module = module(&self.scratch, setup);
         let around =
             Surroundings { module: &module, access_log: &self.access_log, directory: self.scratch.path() };
         let outcome = xds::update(self.admin, self.scratch.path(), &setup.watched_files(around));
@@ -241,7 +244,8 @@ impl Envoy {
         let mut wrong = Vec::new();
         let machines = machines(self.admin);
         // Envoy tries every new configuration in a VM of its own, and says much when that refuses it.
-        if machines != self.machines && !self.is_watched {
+        let is_constant = !self.is_watched && !self.is_mortal;
+        if machines != self.machines && is_constant {
             wrong.push(format!("{} VMs at the start, {machines} at the end: one died", self.machines));
         }
         let asked = exchange(self.admin, &Request::new("POST", "/quitquitquit").body(""));
@@ -252,10 +256,13 @@ impl Envoy {
             None => wrong.push("Envoy did not end when asked".to_owned()),
         }
         let log = self.log();
-        let deaths = ["panicked at", "RuntimeError", "unexpected status:"];
-        let refusals = ["][critical][", "Wasm VM failed"];
-        let bad_words: Vec<&str> =
-            deaths.into_iter().chain(refusals.into_iter().filter(|_| !self.is_watched)).collect();
+        let mut bad_words = vec!["panicked at", "unexpected status:"];
+        if is_constant {
+            bad_words.extend(["][critical][", "Wasm VM failed"]);
+        }
+        if !self.is_mortal {
+            bad_words.push("RuntimeError");
+        }
         wrong.extend(
             log.lines()
                 .filter(|line| bad_words.iter().any(|word| line.contains(word)))
@@ -263,7 +270,7 @@ impl Envoy {
         );
         wrong.extend(
             (self.access_log.entries().iter())
-                .filter(|entry| entry.details.contains("wasm_fail_stream"))
+                .filter(|entry| !self.is_mortal && entry.details.contains("wasm_fail_stream"))
                 .map(|entry| format!("access log: {entry:?}")),
         );
         let watch = self.watch.get_mut().unwrap();
@@ -358,13 +365,24 @@ fn write_bootstrap(
     access_log: &AccessLog,
 ) -> PathBuf {
     let path = scratch.file("envoy.json");
-    let module = artifacts::module();
+    let module = module(scratch, setup);
     let around = Surroundings { module: &module, access_log, directory: scratch.path() };
     for file in setup.watched_files(around) {
         file.write(scratch.path());
     }
     fs::write(&path, setup.document(around, upstream).to_string()).unwrap();
     path
+}
+
+/// The module that a setup takes.
+fn module(scratch: &Scratch, setup: &Setup) -> PathBuf {
+    let shipped = artifacts::module();
+    if !setup.is_mortal() {
+        return shipped;
+    }
+    let copy = scratch.file("mortal.wasm");
+    fs::write(&copy, mortal_module::mortal(&fs::read(shipped).unwrap())).unwrap();
+    copy
 }
 
 fn listeners(admin: SocketAddr) -> BTreeMap<String, SocketAddr> {

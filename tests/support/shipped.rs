@@ -18,3 +18,12 @@ pub(crate) fn stats_config(name: &str) -> String {
     assert!(block.len() > 1, "{name} has no stats_config");
     block.join("\n")
 }
+
+/// What such a file says after `name: `, everywhere that it is said.
+pub(crate) fn settings(file: &str, name: &str) -> Vec<String> {
+    let text = configuration(file);
+    let values = text.lines().filter_map(|line| line.trim_start().strip_prefix(name)?.strip_prefix(": "));
+    let values: Vec<String> = values.map(str::to_owned).collect();
+    assert!(!values.is_empty(), "{file} has no {name}");
+    values
+}
