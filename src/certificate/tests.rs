@@ -1,7 +1,7 @@
 use base64::engine::general_purpose::STANDARD;
 use rsa::{
     BigUint, Pkcs1v15Sign, RsaPrivateKey,
-    pkcs1::EncodeRsaPrivateKey,
+    pkcs1::{self, EncodeRsaPrivateKey, UintRef, der::Encode},
     traits::{PrivateKeyParts, PublicKeyParts},
 };
 use sha2::{Digest, Sha256};
@@ -207,6 +207,35 @@ fn read_pkcs1(der: &[u8]) -> Result<PrivateKey, CertificateError> {
     let base64 = STANDARD.encode(der);
     let pem = format!("-----BEGIN RSA PRIVATE KEY-----\n{base64}\n-----END RSA PRIVATE KEY-----");
     PrivateKey::parse(&pem, None)
+}
+
+#[test]
+fn a_private_key_has_2048_to_4096_bits() {
+    // One that is no key, but for its size. A real one of 4096 bits is in RFC 7520, for `src/jwe/tests/examples.rs`.
+    let of_bits = |bits: usize| {
+        let modulus = (BigUint::from(1_u8) << (bits - 1)).to_bytes_be();
+        let [number, modulus] = [&[1], modulus.as_slice()].map(|bytes| UintRef::new(bytes).unwrap());
+        let key = pkcs1::RsaPrivateKey {
+            modulus,
+            public_exponent: number,
+            private_exponent: number,
+            prime1: number,
+            prime2: number,
+            exponent1: number,
+            exponent2: number,
+            coefficient: number,
+            other_prime_infos: None,
+        };
+        read_pkcs1(&key.to_der().unwrap()).unwrap_err()
+    };
+    for (bits, is_accepted) in [(2047, false), (2048, true), (4096, true), (4097, false)] {
+        let expected = if is_accepted {
+            CertificateError::InvalidPrivateKey
+        } else {
+            CertificateError::PrivateKeySize { bits }
+        };
+        assert_eq!(of_bits(bits), expected, "{bits}");
+    }
 }
 
 #[test]

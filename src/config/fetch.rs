@@ -8,6 +8,12 @@ use super::{
 };
 use crate::{keys::Schedule, url};
 
+/// The most bytes that an answer of a provider may be allowed to have.
+const MAX_RESPONSE_BYTES: u32 = 16_777_216;
+
+/// The most requests that a worker may be allowed to let wait.
+const MAX_WAITING_REQUESTS: u32 = 65_536;
+
 /// `fetch`.
 #[derive(Debug)]
 pub(super) struct Fetch {
@@ -72,10 +78,10 @@ pub(super) fn read_fetch(node: &Node<'_>) -> Result<Fetch, ConfigError> {
             max_stale: duration("max-stale", default.schedule.max_stale)?,
         },
         max_response_bytes: members
-            .read("max-response-bytes", |node| node.integer(1..=16_777_216, "bytes"))?
+            .read("max-response-bytes", |node| node.integer(1..=MAX_RESPONSE_BYTES, "bytes"))?
             .unwrap_or(default.max_response_bytes),
         max_waiting_requests: members
-            .read("max-waiting-requests", |node| node.integer(1..=65_536, "requests"))?
+            .read("max-waiting-requests", |node| node.integer(1..=MAX_WAITING_REQUESTS, "requests"))?
             .unwrap_or(default.max_waiting_requests),
         allow_http: members.read("allow-http", |node| node.flag())?.unwrap_or(default.allow_http),
     })

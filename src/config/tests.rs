@@ -393,9 +393,10 @@ fn urls_that_cannot_be_fetched_are_refused() {
     let twice = with("").replace("}]", r#"},{"url":"https://idp.example/x"}]"#);
     assert_eq!(parse(&twice).unwrap_err(), "validate-jwt.openid-config[1].url: is there twice; remove one");
     let urls: Vec<_> = (0..257).map(|index| format!(r#"{{"url":"https://idp.example/{index}"}}"#)).collect();
-    let many = with("").replace(r#"{"url":"https://idp.example/x"}"#, &urls.join(","));
+    let many = |count| with("").replace(r#"{"url":"https://idp.example/x"}"#, &urls[..count].join(","));
+    assert_eq!(parse(&many(256)).unwrap().providers.len(), 256);
     assert_eq!(
-        parse(&many).unwrap_err(),
+        parse(&many(257)).unwrap_err(),
         "validate-jwt.openid-config[256].url: is one too many; at most 256 are allowed"
     );
 }
@@ -496,8 +497,30 @@ fn keys_are_checked_and_never_quoted() {
 
 #[test]
 fn a_configuration_has_a_size() {
-    let text = " ".repeat(MAX_CONFIGURATION_BYTES + 1);
-    assert_eq!(parse(&text).unwrap_err(), "configuration: is longer than 1048576 bytes");
+    let of_bytes = |bytes| with("") + &" ".repeat(bytes - with("").len());
+    assert!(parse(&of_bytes(MAX_CONFIGURATION_BYTES)).is_ok());
+    let error = parse(&of_bytes(MAX_CONFIGURATION_BYTES + 1)).unwrap_err();
+    assert_eq!(error, "configuration: is longer than 1048576 bytes");
+}
+
+#[test]
+fn limits_of_fetching() {
+    for (member, good, bad) in [
+        ("max-response-bytes", "1", "0"),
+        ("max-response-bytes", "16777216", "16777217"),
+        ("max-waiting-requests", "1", "0"),
+        ("max-waiting-requests", "65536", "65537"),
+        ("timeout", r#""5m""#, r#""300001ms""#),
+        ("refresh-interval", r#""1ms""#, r#""0ms""#),
+        ("refresh-interval", r#""8760h""#, r#""31536000001ms""#),
+        ("unknown-kid-interval", r#""8760h""#, r#""31536000001ms""#),
+        ("max-stale", r#""8760h""#, r#""31536000001ms""#),
+    ] {
+        for (value, is_good) in [(good, true), (bad, false)] {
+            let text = beside(&format!(r#","fetch":{{"{member}":{value}}}"#));
+            assert_eq!(parse(&text).is_ok(), is_good, "{member} {value}");
+        }
+    }
 }
 
 mod azure_ad;
