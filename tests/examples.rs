@@ -225,18 +225,6 @@ fn every_source_file_is_on_the_map() {
 }
 
 #[test]
-fn every_limit_that_a_document_names_exists() {
-    let sources: String = ["src", "src/certificate", "src/config", "src/jwe", "src/keys", "src/signature"]
-        .into_iter()
-        .flat_map(|folder| files(folder, "rs"))
-        .map(read)
-        .collect();
-    for name in read("docs/architecture.md").split('`').filter(|name| name.starts_with("MAX_")) {
-        assert!(sources.contains(&format!("const {name}: ")), "{name} is no constant");
-    }
-}
-
-#[test]
 fn every_dependency_has_its_reason() {
     let text = read("docs/dependencies.md");
     for manifest in ["Cargo.toml", "cli/Cargo.toml"] {
