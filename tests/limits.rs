@@ -1,7 +1,6 @@
 //! `docs/limits.md` has every limit of the sources, with its value, and each row names tests that exist.
 
 #![expect(
-    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a failed test panics; clippy does not see that the helpers here are a test's"

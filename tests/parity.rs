@@ -1,7 +1,6 @@
 //! `docs/apim-parity.md` goes through every word of APIM's policies, and each row names a test that exists.
 
 #![expect(
-    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a failed test panics; clippy does not see that the helpers here are a test's"

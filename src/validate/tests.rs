@@ -55,21 +55,6 @@ fn a_good_token_passes_and_each_stage_can_refuse() {
 }
 
 #[test]
-fn a_token_is_as_long_as_the_policy_says_and_no_longer() {
-    let signer = Signer::new(1);
-    let token = signer.token(&claims("https://a.example"));
-    let with_limit = |bytes: usize| {
-        let mut document = configuration(&["https://a.example/x"], &[]);
-        document["options"] = json!({ "max-token-bytes": bytes });
-        let mut world = World::new(&document);
-        world.serve(|url| Some(one_provider_serves(url, &[&signer])));
-        world
-    };
-    assert!(with_limit(token.len()).passes(&token));
-    assert_eq!(with_limit(token.len() - 1).rejection(&token), Rejection::Malformed(Malformed::TooLong));
-}
-
-#[test]
 fn a_refusal_quotes_header_and_issuer_host_only() {
     let (world, signer) = one_provider();
     let token = signer.token(&json!({ "iss": "https://a.example/secret-path", "sub": "secret" }));

@@ -7,7 +7,8 @@ use std::path::Path;
 /// The cells of each row of a document's tables; the heads are left out.
 pub(crate) fn rows(document: &str) -> Vec<Vec<&str>> {
     let lines: Vec<_> = document.lines().collect();
-    let is_head = |index: usize| lines.get(index + 1).is_some_and(|next| next.starts_with("| ---"));
+    let is_head =
+        |index: usize| lines.iter().skip(index).nth(1).is_some_and(|next| next.starts_with("| ---"));
     lines
         .iter()
         .enumerate()

@@ -1,0 +1,39 @@
+//! What `SECURITY.md` promises and `docs/failure.md` describes is tested: their rows name tests that exist.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a failed test panics; clippy does not see that the helpers here are a test's"
+)]
+
+#[path = "support/rows.rs"]
+mod rows;
+
+use rows::{missing_tests, rows};
+
+const SECURITY: &str = include_str!("../SECURITY.md");
+const FAILURE: &str = include_str!("../docs/failure.md");
+const DENY: &str = include_str!("../deny.toml");
+
+#[test]
+fn every_promise_and_every_failure_names_tests_that_exist() {
+    let (_, promises) = SECURITY.split_once("## What is promised").unwrap();
+    let (promises, _) = promises.split_once("## What is not promised").unwrap();
+    for (name, text, least) in [("SECURITY.md", promises, 15), ("docs/failure.md", FAILURE, 12)] {
+        let rows = rows(text);
+        assert!(rows.len() >= least, "{name}: {} rows", rows.len());
+        let missing = missing_tests(&rows);
+        assert!(missing.is_empty(), "{name}: {missing:?}");
+    }
+}
+
+/// An exception that nobody can explain is a hole.
+#[test]
+fn every_exception_for_a_dependency_has_its_reason() {
+    let exceptions: Vec<_> =
+        DENY.lines().filter(|line| line.contains("{ id = ") || line.contains("{ crate = ")).collect();
+    assert!(exceptions.len() >= 3, "{exceptions:?}");
+    for exception in exceptions {
+        let reason = exception.split_once("reason = \"").map_or("", |(_, reason)| reason);
+        assert!(reason.len() > 20, "{exception}");
+    }
+}
