@@ -35,7 +35,7 @@ endif
 export ENVOY
 
 .PHONY: help run test wasm lint clean
-.PHONY: preflight wasm-target rust-components lint-format lint-native lint-wasm lint-docs lint-dependencies
+.PHONY: preflight probe wasm-target rust-components lint-format lint-native lint-wasm lint-docs lint-dependencies
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,7 +45,7 @@ run: preflight wasm $(ENVOY_INSTALLED) ## start the filter in a real Envoy on 12
 	@exec cargo run --locked --package validate-jwt-cli --bin playground -- \
 		--envoy "$$ENVOY" --config envoy/local.yaml
 
-test: preflight wasm $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy
+test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy
 	@echo "== Building and running the tests"
 	@cargo test --locked --workspace
 
@@ -61,6 +61,14 @@ wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that shi
 	@sum=$$(sha256sum $(WASM) 2>/dev/null || shasum -a 256 $(WASM)); \
 	echo "$(WASM): $$(wc -c <$(WASM) | tr -d ' ') bytes, sha256 $${sum%% *}"
 
+# Tests ask it how signatures are verified inside Envoy. It stands on the library of the filter, whose build for that would
+# displace the one that ships: hence a folder of its own.
+probe: preflight wasm-target
+	@echo "== Building the probe of the tests for $(WASM_TARGET)"
+	@target=$$(cargo metadata --locked --no-deps --format-version 1 \
+		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
+	cargo build --locked --package validate-jwt-probe --release --target $(WASM_TARGET) --target-dir "$$target/probe"
+
 lint: preflight lint-format lint-native lint-wasm lint-docs lint-dependencies ## formatting, clippy, docs, dependencies
 
 lint-format: rust-components
@@ -72,8 +80,8 @@ lint-native: rust-components
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
 lint-wasm: rust-components wasm-target
-	@echo "== Running clippy on the filter for $(WASM_TARGET)"
-	@cargo clippy --locked --package validate-jwt --lib --target $(WASM_TARGET) -- -D warnings
+	@echo "== Running clippy on the filter and the probe for $(WASM_TARGET)"
+	@cargo clippy --locked --package validate-jwt --package validate-jwt-probe --lib --target $(WASM_TARGET) -- -D warnings
 
 # Programs and libraries apart, because `validate-jwt` and `validate_jwt` would be one page. With private items, so a link
 # to one is no fault: who reads these pages works on the code.
