@@ -17,6 +17,9 @@ mod support;
 #[path = "../case_table/mod.rs"]
 mod case_table;
 
+#[path = "../vectors/mod.rs"]
+mod signature_vectors;
+
 mod azure_clouds;
 mod bad_configuration;
 mod cases;
@@ -39,6 +42,7 @@ mod statistics;
 mod token_removal;
 mod token_value;
 mod variables;
+mod vectors;
 mod vm_death;
 mod waiting;
 mod workers;

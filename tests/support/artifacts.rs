@@ -25,6 +25,15 @@ pub(crate) fn module() -> PathBuf {
     )
 }
 
+/// The module of `tests/probe/`.
+pub(crate) fn probe() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    present(
+        target.join("probe/wasm32-wasip1/release/validate_jwt_probe.wasm"),
+        "the probe is not built: run `make probe`, or `make test`",
+    )
+}
+
 /// The program that runs the real OpenID provider.
 pub(crate) fn openid_provider() -> PathBuf {
     let directory = project().join("tests/openid-provider");

@@ -5,7 +5,7 @@ use super::xds::{self, WatchedFile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a plugin's configuration is given.
 #[derive(Clone, Debug)]
@@ -49,6 +49,7 @@ pub(crate) struct Surroundings<'a> {
 pub(crate) struct Setup {
     workers: Option<usize>,
     listeners: BTreeMap<String, Configuration>,
+    module: Option<PathBuf>,
     overlay: Option<String>,
     body_passes_waiting_heads: bool,
     mortal: Option<Value>,
@@ -87,6 +88,17 @@ impl Setup {
 
     pub(crate) fn overlay(&self) -> Option<&str> {
         self.overlay.as_deref()
+    }
+
+    /// Puts another module into the listeners than the one that ships.
+    pub(crate) fn module(mut self, module: PathBuf) -> Self {
+        self.module = Some(module);
+        self
+    }
+
+    /// That other module.
+    pub(crate) fn other_module(&self) -> Option<&Path> {
+        self.module.as_deref()
     }
 
     pub(crate) fn listener(mut self, name: &str, configuration: impl Into<Configuration>) -> Self {

@@ -376,6 +376,9 @@ fn write_bootstrap(
 
 /// The module that a setup takes.
 fn module(scratch: &Scratch, setup: &Setup) -> PathBuf {
+    if let Some(other) = setup.other_module() {
+        return other.to_owned();
+    }
     let shipped = artifacts::module();
     if !setup.is_mortal() {
         return shipped;

@@ -1,6 +1,6 @@
 //! Wycheproof's vectors of signatures, as JWKs and algorithms of JOSE, and where our answers differ from theirs.
 //!
-//! `tests/native_vectors.rs` asks the pure Rust backend.
+//! `tests/native_vectors.rs` asks the pure Rust backend, `tests/envoy/vectors.rs` that and the host's inside Envoy.
 
 pub(crate) mod exceptions;
 mod sets;
