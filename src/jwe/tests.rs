@@ -17,6 +17,7 @@ use crate::{
 mod examples;
 mod rsa_rations;
 pub(crate) mod seal;
+mod vectors;
 
 use seal::{CBC_KEY, encrypt_rsa, join, seal, seal_cbc, seal_rsa, wrap};
 
