@@ -26,6 +26,7 @@ mod cases;
 mod configuration_updates;
 mod encrypted;
 mod environment;
+mod forgeries;
 mod forwarding;
 mod hostile_kinds;
 mod hostile_requests;
