@@ -299,6 +299,7 @@ fn parts_that_are_no_objects() {
         r#"{"alg":["ES256"],"kid":"ec-1"}"#,
         r#"{"alg":{"ES256":1},"kid":"ec-1"}"#,
         r#"{"alg":"ES256","kid":1}"#,
+        r#"{"alg":"ES256","kid":null}"#,
         r#"{"alg":"ES256","kid":["ec-1"]}"#,
         r#"{"alg":"ES256","kid":{}}"#,
     ] {
