@@ -8,7 +8,7 @@ use self::faults::{ELSEWHERE, FETCH_TIMEOUT};
 use self::stage::{Party, Stage};
 use crate::support::authority::Authority;
 use crate::support::bootstrap::Setup;
-use crate::support::claims::{in_force, with};
+use crate::support::claims::{in_force, with, with_wrong_signature};
 use crate::support::deadline::{poll, wait_until};
 use crate::support::envoy::Envoy;
 use crate::support::http_client::Request;
@@ -105,8 +105,19 @@ fn with_keys_there_is_service_whatever_the_provider_does() {
     // A key that nobody could fetch yet is no fault of its owner's, and no key either.
     stage.rotate();
     stage.for_each_party(|envoy, Party { fault, authority }| {
-        envoy.refuses(fault.name, bearer(authority), Refusal::unavailable());
-        envoy.passes(fault.name, with_known(fault.name));
+        let forged = with_wrong_signature(&known[fault.name]);
+        let cases = vec![
+            Case::refused("a new key", bearer(authority), Refusal::unavailable()),
+            Case::passes("a known key", with_known(fault.name)),
+            Case::refused(
+                "a known key that did not sign",
+                Request::get("/").bearer(&forged),
+                Refusal::of("TokenSignatureInvalid"),
+            ),
+            Case::refused("no token", Request::get("/"), Refusal::of("TokenNotPresent")),
+        ];
+        let wrong = envoy.try_all(fault.name, cases);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     });
 
     stage.mend();

@@ -171,6 +171,8 @@ fn with_each_fault_keys_serve_until_max_stale_and_come_back() {
         let stream = host.request(known());
         host.advance(12 * SECOND);
         assert!(unavailable(&host, stream) <= 30 * SECOND, "{fault}");
+        let without_token = host.request(Request::get("/orders"));
+        host.assert_refused(without_token, 401, "TokenNotPresent");
         assert_eq!((shown(&host, "ready"), shown(&host, "keys")), (Some(0), Some(0)), "{fault}");
         assert!(shown(&host, "age_seconds") >= Some(600), "{fault}");
 

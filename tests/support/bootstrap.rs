@@ -56,7 +56,7 @@ pub(crate) struct Setup {
     connection_manager: BTreeMap<String, Value>,
     delivery: Delivery,
     clusters: BTreeMap<String, Vec<SocketAddr>>,
-    changing_clusters: BTreeMap<String, Vec<SocketAddr>>,
+    changing_clusters: BTreeMap<String, Value>,
     environment: BTreeMap<String, String>,
     filters_before: Vec<Value>,
     filters_after: Vec<Value>,
@@ -119,7 +119,20 @@ impl Setup {
 
     /// A cluster, with these endpoints, in a file of its own, which Envoy reads again when it is replaced.
     pub(crate) fn changing_cluster(mut self, name: &str, addresses: &[SocketAddr]) -> Self {
-        self.changing_clusters.insert(name.to_owned(), addresses.to_vec());
+        self.changing_clusters.insert(name.to_owned(), cluster(name, addresses));
+        self
+    }
+
+    /// The same, over TLS.
+    pub(crate) fn changing_tls_cluster(mut self, name: &str, addresses: &[SocketAddr]) -> Self {
+        let mut cluster = cluster(name, addresses);
+        cluster["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            },
+        });
+        self.changing_clusters.insert(name.to_owned(), cluster);
         self
     }
 
@@ -217,8 +230,7 @@ impl Setup {
 
     /// The file with the clusters that may change, as this setup has them.
     pub(crate) fn clusters_file(&self) -> WatchedFile {
-        let clusters = self.changing_clusters.iter().map(|(name, addresses)| cluster(name, addresses));
-        WatchedFile::clusters(clusters.collect())
+        WatchedFile::clusters(self.changing_clusters.values().cloned().collect())
     }
 
     /// The files that Envoy watches, as this setup has them.

@@ -23,7 +23,7 @@ pub(crate) fn quoted(cell: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What is wrong with the tests that the rows name in their last cells: each names one at least, and all are there.
-pub(crate) fn missing_tests(rows: &[Vec<&str>]) -> Vec<String> {
+pub(crate) fn missing_tests(rows: &[Vec<&str>], is_test: impl Fn(&str) -> bool) -> Vec<String> {
     let mut missing = Vec::new();
     for row in rows {
         let [first, .., last] = row[..] else {
@@ -40,7 +40,7 @@ pub(crate) fn missing_tests(rows: &[Vec<&str>]) -> Vec<String> {
 }
 
 /// Whether it is the name of a test: `path/of/file.rs::function`, or `file.json: case` of `tests/cases/`.
-fn is_test(name: &str) -> bool {
+pub(crate) fn is_test(name: &str) -> bool {
     if let Some((file, function)) = name.split_once("::") {
         return tests_of(file).iter().any(|known| known == function);
     }

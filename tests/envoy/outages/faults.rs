@@ -21,8 +21,8 @@ const MOVED: &str = "/moved";
 /// What a port that speaks TLS says to HTTP: an alert.
 const TLS_ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 70];
 
-const CANNOT_CONNECT: &str = "status 503, not 200 (the proxy's own when it cannot connect";
-const IN_VAIN: &str = "status 504, not 200 (the proxy's own when it cannot connect";
+const CANNOT_CONNECT: &str = "status 503, not 200 (the proxy's own";
+const IN_VAIN: &str = "status 504, not 200 (the proxy's own";
 const NOT_WHOLE: &str = "no whole answer (connection broken or timed out)";
 const NOT_SENT: &str = "the proxy does not know the cluster, or it has no healthy endpoint";
 
@@ -46,14 +46,17 @@ pub(super) enum Cause {
     Keys(fn(&Authority) -> Answer),
     /// Nobody listens at the provider's address.
     NobodyListens,
+    /// The proxy and the provider do not agree about TLS.
+    NoTls,
     /// The proxy has a cluster without endpoints.
     NoEndpoint,
     /// The proxy has no such cluster.
     NoCluster,
 }
 
-pub(super) static FAULTS: [Fault; 31] = [
+pub(super) static FAULTS: [Fault; 32] = [
     Fault { name: "nobody-listens", cause: Cause::NobodyListens, log: CANNOT_CONNECT, result: "Status" },
+    Fault { name: "no-tls", cause: Cause::NoTls, log: CANNOT_CONNECT, result: "Status" },
     Fault { name: "no-endpoint", cause: Cause::NoEndpoint, log: NOT_SENT, result: "NotSent" },
     Fault { name: "no-cluster", cause: Cause::NoCluster, log: NOT_SENT, result: "NotSent" },
     Fault {
@@ -73,7 +76,7 @@ pub(super) static FAULTS: [Fault; 31] = [
         cause: Cause::Configuration(|_| {
             Answer::new(200, "application/json", TLS_ALERT).delivered(Delivery::Bare)
         }),
-        log: "status 502, not 200 (the proxy's own when it cannot connect",
+        log: "status 502, not 200 (the proxy's own",
         result: "Status",
     },
     Fault {
@@ -282,7 +285,7 @@ impl Fault {
                 provider.set(&authority.keys_host, &authority.keys_path, answer(authority));
                 authority.key_set()
             }
-            Cause::NobodyListens | Cause::NoEndpoint | Cause::NoCluster => return,
+            Cause::NobodyListens | Cause::NoTls | Cause::NoEndpoint | Cause::NoCluster => return,
         };
         provider.set(&authority.host, MOVED, Answer::json(&truth));
         provider.set(ELSEWHERE, "/keys", key_set(authority));

@@ -107,8 +107,11 @@ impl Stage {
 fn with_clusters(mut setup: Setup, provider: SocketAddr, is_struck: bool) -> Setup {
     for Fault { name, cause, .. } in &FAULTS {
         setup = match (cause, is_struck) {
+            (Cause::NoTls, true) => setup.changing_tls_cluster(name, &[provider]),
             (Cause::NoEndpoint, true) => setup.changing_cluster(name, &[]),
-            (Cause::NoEndpoint | Cause::NoCluster, false) => setup.changing_cluster(name, &[provider]),
+            (Cause::NoTls | Cause::NoEndpoint | Cause::NoCluster, false) => {
+                setup.changing_cluster(name, &[provider])
+            }
             (Cause::NoCluster, true)
             | (Cause::Configuration(_) | Cause::Keys(_) | Cause::NobodyListens, _) => setup,
         };
