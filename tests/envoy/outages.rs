@@ -1,6 +1,7 @@
 //! The identity provider is down, slow or lying: 503 while there are no keys, service as long as there are, and
 //! recovery without a restart. `docs/reliability.md` tells operators what is shown here.
 
+mod document;
 mod faults;
 mod stage;
 

@@ -217,7 +217,7 @@ fn providers_show_their_keys_and_who_waits_for_them() {
         shipped_buckets(&stats_config("production.yaml"))
     );
     assert_eq!((of_gated["1000"], of_gated["+Inf"]), (0.0, 1.0), "the gate was closed for two seconds");
-    the_document_is_right(&scrape);
+    the_documents_are_right(&scrape);
 }
 
 fn shipped_buckets(stats_config: &str) -> BTreeSet<&str> {
@@ -226,11 +226,12 @@ fn shipped_buckets(stats_config: &str) -> BTreeSet<&str> {
     list.split(", ").chain(["+Inf"]).collect()
 }
 
-/// `docs/observability.md` lists every metric, and its queries ask for what is there. (The outcomes have a test of their own.)
-fn the_document_is_right(scrape: &Scrape) {
+/// `docs/observability.md` lists every metric, and the queries there and in `docs/reliability.md` ask for what is there. (The
+/// outcomes have a test of their own.)
+fn the_documents_are_right(scrape: &Scrape) {
     const WORDS: [&str; 5] = ["by", "histogram_quantile", "or", "rate", "sum"];
-    const OUTCOMES: [&str; 3] = ["Allowed", "Anonymous", "ReportOnly"];
-    let text = fs::read_to_string(project().join("docs/observability.md")).unwrap();
+    let document = |name: &str| fs::read_to_string(project().join(name)).unwrap();
+    let text = document("docs/observability.md");
     let outcomes = [("validate_jwt_policy_outcome", "counter")];
     for (name, type_) in scrape.types().into_iter().chain(outcomes) {
         assert!(text.contains(&format!("| `{name}` | {type_} |")), "docs/observability.md lacks {name}");
@@ -239,25 +240,26 @@ fn the_document_is_right(scrape: &Scrape) {
     known.extend(scrape.label_names());
     known.extend(["validate_jwt_policy_outcome", "policy", "outcome"]);
     known.extend(WORDS);
-    let queries: Vec<&str> =
-        text.split("```promql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    assert!(queries.len() >= 3);
-    for query in queries {
-        let (outside, outcomes): (Vec<_>, Vec<_>) =
-            query.split('"').enumerate().partition(|(index, _)| index % 2 == 0);
-        for outcome in outcomes.iter().flat_map(|(_, values)| values.split('|')) {
-            let is_reason = Reason::ALL.iter().any(|reason| reason.name() == outcome);
-            assert!(
-                is_reason || OUTCOMES.contains(&outcome),
-                "`{outcome}` in docs/observability.md: {query}"
-            );
-        }
-        let outside: String = outside.into_iter().map(|(_, text)| text).collect();
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let words =
-            outside.split(|c| !is_word(c)).filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
-        for word in words {
-            assert!(known.contains(word), "`{word}` in docs/observability.md: {query}");
+    let mut values: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+    values.extend(["Allowed", "Anonymous", "ReportOnly", "Ok"]);
+    for document in [text, document("docs/reliability.md")] {
+        let queries: Vec<&str> =
+            document.split("```promql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        assert!(queries.len() >= 3);
+        for query in queries {
+            let (outside, inside): (Vec<_>, Vec<_>) =
+                query.split('"').enumerate().partition(|(index, _)| index % 2 == 0);
+            for value in inside.iter().flat_map(|(_, alternatives)| alternatives.split('|')) {
+                assert!(values.contains(value), "`{value}` in a document: {query}");
+            }
+            let outside: String = outside.into_iter().map(|(_, text)| text).collect();
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let words = outside
+                .split(|c| !is_word(c))
+                .filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+            for word in words {
+                assert!(known.contains(word), "`{word}` in a document: {query}");
+            }
         }
     }
 }

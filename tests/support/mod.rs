@@ -18,6 +18,7 @@ pub(crate) mod light_and_dark;
 pub(crate) mod mortal_module;
 pub(crate) mod openid_provider;
 pub(crate) mod prometheus;
+pub(crate) mod rows;
 pub(crate) mod scratch;
 pub(crate) mod secrets;
 pub(crate) mod shipped;
