@@ -50,6 +50,7 @@ pub(crate) struct Setup {
     workers: Option<usize>,
     listeners: BTreeMap<String, Configuration>,
     module: Option<PathBuf>,
+    other_listeners: BTreeMap<String, Value>,
     overlay: Option<String>,
     body_passes_waiting_heads: bool,
     mortal: Option<Value>,
@@ -103,6 +104,12 @@ impl Setup {
 
     pub(crate) fn listener(mut self, name: &str, configuration: impl Into<Configuration>) -> Self {
         self.listeners.insert(name.to_owned(), configuration.into());
+        self
+    }
+
+    /// A listener that has another HTTP filter in place of this one.
+    pub(crate) fn other_listener(mut self, name: &str, filter: &str, typed_config: &Value) -> Self {
+        self.other_listeners.insert(name.to_owned(), http_filter(filter, typed_config));
         self
     }
 
@@ -250,19 +257,24 @@ impl Setup {
     }
 
     fn listeners(&self, around: Surroundings<'_>) -> Vec<Value> {
-        let listeners = self.listeners.iter();
-        listeners.map(|(name, policy)| self.listener_document(name, policy, around)).collect()
+        let own = self.listeners.iter().map(|(name, policy)| (name, self.filter(name, policy, around)));
+        let others = self.other_listeners.iter().map(|(name, filter)| (name, filter.clone()));
+        own.chain(others).map(|(name, filter)| self.listener_document(name, filter, around)).collect()
     }
 
-    fn listener_document(&self, name: &str, policy: &Configuration, around: Surroundings<'_>) -> Value {
-        let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
-        let mut filters = self.filters_before.clone();
-        filters.push(match self.delivery {
+    fn filter(&self, name: &str, policy: &Configuration, around: Surroundings<'_>) -> Value {
+        match self.delivery {
             Delivery::Bootstrap | Delivery::Listeners => {
                 http_filter("validate_jwt", &self.wasm(name, policy, around.module))
             }
             Delivery::Filters => xds::discovered_filter(around.directory, name),
-        });
+        }
+    }
+
+    fn listener_document(&self, name: &str, filter: Value, around: Surroundings<'_>) -> Value {
+        let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
+        let mut filters = self.filters_before.clone();
+        filters.push(filter);
         filters.extend(self.filters_after.clone());
         filters.push(http_filter("envoy.filters.http.router", &router));
         let mut manager = json!({

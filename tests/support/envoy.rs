@@ -185,7 +185,8 @@ impl Envoy {
         (id, status)
     }
 
-    fn address(&self, listener: &str) -> SocketAddr {
+    /// Where a listener listens.
+    pub(crate) fn address(&self, listener: &str) -> SocketAddr {
         let known = self.listeners.lock().unwrap().get(listener).copied();
         known.unwrap_or_else(|| panic!("no listener `{listener}`"))
     }

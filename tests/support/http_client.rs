@@ -6,7 +6,8 @@ use std::io::{self, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A request under construction. `Host` and `Connection: close` are added where the test does not set `Host`.
+/// A request under construction. `Host` is added where the test does not set it, `Connection: close` unless it says
+/// otherwise.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
@@ -14,6 +15,7 @@ pub(crate) struct Request {
     headers: Vec<(String, Vec<u8>)>,
     body: Option<Vec<u8>>,
     secrets: Vec<Vec<u8>>,
+    keeps_connection: bool,
 }
 
 impl Request {
@@ -28,6 +30,7 @@ impl Request {
             headers: Vec::new(),
             body: None,
             secrets: Vec::new(),
+            keeps_connection: false,
         }
     }
 
@@ -51,6 +54,12 @@ impl Request {
     /// Names text of this request that no log and no answer of the filter may ever hold.
     pub(crate) fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.secrets.push(secret.as_ref().to_vec());
+        self
+    }
+
+    /// Leaves the connection open for the next request.
+    pub(crate) fn keeps_connection(mut self) -> Self {
+        self.keeps_connection = true;
         self
     }
 
@@ -81,7 +90,9 @@ impl Request {
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             line("host", b"api.example");
         }
-        line("connection", b"close");
+        if !self.keeps_connection {
+            line("connection", b"close");
+        }
         for (name, value) in &self.headers {
             line(name, value);
         }
