@@ -33,6 +33,7 @@ mod hostile_requests;
 mod http2;
 mod inline_keys;
 mod log;
+mod native_filter;
 mod outages;
 mod real_provider;
 mod report_only;
