@@ -41,7 +41,8 @@ pub(super) fn judge(
         let case = &cases[outcome.number];
         let reading = Reading::of(&worlds.all[case.world], &outcome.sent.values);
         let details = details.get(&outcome.own_id()).map(String::as_str).unwrap_or_default();
-        let reason = details.trim_start_matches("validate_jwt{").trim_end_matches('}');
+        let reason = details.strip_prefix("validate_jwt{").and_then(|rest| rest.strip_suffix('}'));
+        let reason = reason.unwrap_or_default();
         let (own, native) = (&outcome.own, &outcome.native);
         if case.must_pass(worlds) && !(own.allows && native.allows) {
             judgement.wrong.push(tell(worlds, case, outcome, &reading, reason));

@@ -94,6 +94,9 @@ fn by_key(worlds: &Worlds, world: &World, base: usize) -> Vec<Mutation> {
     all
 }
 
+/// Algorithms of other kinds of key; what digest they name is all that the native filter may look at.
+const ANY_HASH: [&str; 5] = ["RS256", "PS256", "ES384", "ES512", "EdDSA"];
+
 /// Changes that mean something only together.
 fn pairs(world: &World, base: usize, worlds: &Worlds) -> Vec<Vec<Mutation>> {
     let base = &world.bases[base];
@@ -103,6 +106,8 @@ fn pairs(world: &World, base: usize, worlds: &Worlds) -> Vec<Vec<Mutation>> {
         .map(|mutation| vec![signature::as_hmac(), mutation])
         .collect();
     pairs.push(vec![member_raw(Part::Payload, "exp", "0"), member_without(Part::Payload, "nbf")]);
+    let no_kid = || member_without(Part::Header, "kid");
+    pairs.extend(ANY_HASH.map(|name| vec![no_kid(), member_raw(Part::Header, "alg", &quoted(name))]));
     // The same key under each algorithm of its kind.
     let signers = signature::of(base, world, worlds).into_iter();
     for mutation in signers.filter(|mutation| mutation.name.starts_with("signed with ")) {

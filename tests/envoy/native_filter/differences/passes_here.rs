@@ -66,7 +66,7 @@ pub(in crate::native_filter) const PASSES_HERE: [Difference; 8] = [
         holds: |sent| {
             let is_newer = |name: &str| name == "Ed25519";
             is_newer(&sent.algorithm())
-                || sent.keys().iter().any(|jwk| jwk["alg"].as_str().is_some_and(is_newer))
+                || sent.fitting_keys().iter().any(|jwk| jwk["alg"].as_str().is_some_and(is_newer))
         },
     },
     Difference {
@@ -86,7 +86,9 @@ pub(in crate::native_filter) const PASSES_HERE: [Difference; 8] = [
         why: "any odd exponent from 3 makes an RSA key (RFC 8017 §3.1)",
         refusals: &[NO_KEY, NOT_VERIFIED],
         holds: |sent| {
-            sent.keys().iter().any(|jwk| jwk["e"].as_str().is_some_and(|e| !["AQAB", "Aw"].contains(&e)))
+            sent.fitting_keys()
+                .iter()
+                .any(|jwk| jwk["e"].as_str().is_some_and(|e| !["AQAB", "Aw"].contains(&e)))
         },
     },
 ];

@@ -133,7 +133,7 @@ pub(in crate::native_filter) const PASSES_THERE: [Difference; 23] = [
         name: "alg-of-other-key",
         what: "`alg` of another kind of key than the one that signed, where the key set names no `alg`",
         why: "`alg` says what was done, and key and algorithm must fit (RFC 7515 §4.1.1, RFC 8725 §3.1)",
-        refusals: &["TokenSignatureKeyNotFound", "TokenAlgorithmNotAllowed"],
+        refusals: &["TokenSignatureKeyNotFound", "TokenSignatureInvalid", "TokenAlgorithmNotAllowed"],
         holds: |sent| {
             let algorithm = sent.algorithm();
             sent.keys().iter().any(|jwk| jwk["alg"].is_null() && !fits(jwk, &algorithm))
@@ -166,19 +166,22 @@ pub(in crate::native_filter) const PASSES_THERE: [Difference; 23] = [
         what: "an RSA key of less than 2048 bits",
         why: "2048 bits are the least (RFC 7518 §3.3)",
         refusals: &["TokenSignatureKeyNotFound", "TokenSignatureInvalid"],
-        holds: |sent| sent.keys().iter().any(|jwk| jwk["n"].as_str().is_some_and(|n| n.len() < 342)),
+        holds: |sent| sent.fitting_keys().iter().any(|jwk| jwk["n"].as_str().is_some_and(|n| n.len() < 342)),
     },
     Difference {
         name: "published-secret",
         what: "HMAC with a shared secret (`oct`) from the key set",
         why: "what is published is no secret (RFC 7517 §9.2); here secrets stand in `issuer-signing-keys`",
         refusals: &["TokenAlgorithmNotAllowed"],
-        holds: |sent| sent.world.published.iter().any(|jwk| jwk["kty"] == "oct"),
+        holds: |sent| {
+            let mut secrets = sent.fitting_keys().into_iter().filter(|jwk| jwk["kty"] == "oct");
+            secrets.any(|secret| sent.world.published.contains(&secret))
+        },
     },
     Difference {
         name: "malformed-key",
         what: "a key with padded base64url, coordinates longer than the curve's, no `crv`, or a `kid` or `alg` that is no string",
-        why: "the key is left out, with a warning in the log (RFC 7518 §6.2.1, §6.3.1, RFC 7517 §4.4, §4.5)",
+        why: "the key is left out, and the log says why (RFC 7518 §6.2.1, §6.3.1, RFC 7517 §4.4, §4.5)",
         refusals: &["TokenSignatureKeyNotFound", "TokenSignatureInvalid"],
         holds: |sent| sent.fitting_keys().iter().any(is_malformed),
     },
