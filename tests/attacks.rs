@@ -1,9 +1,7 @@
 //! `docs/attacks.md` goes through every known attack on tokens, and each row names tests that exist.
 
 #![expect(
-    clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::unwrap_used,
     reason = "a failed test panics; clippy does not see that the helpers here are a test's"
 )]
 
