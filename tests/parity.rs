@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::indexing_slicing,
-    clippy::unwrap_used,
     reason = "a failed test panics; clippy does not see that the helpers here are a test's"
 )]
 
