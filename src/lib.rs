@@ -31,7 +31,7 @@ pub mod edit;
 pub mod entra;
 pub mod excerpt;
 pub mod extract;
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", fuzzing))]
 mod filter;
 pub mod forward;
 pub mod hint;
