@@ -1,0 +1,7 @@
+//! A discovery document, served by a provider that may be hostile to another one.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use validate_jwt_fuzz::targets;
+
+fuzz_target!(|input: &[u8]| targets::run(input, targets::discovery));

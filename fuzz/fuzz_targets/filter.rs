@@ -1,0 +1,7 @@
+//! The whole filter: requests, callouts, time, faults and other workers in any order.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use validate_jwt_fuzz::targets;
+
+fuzz_target!(|input: &[u8]| targets::run(input, targets::filter));

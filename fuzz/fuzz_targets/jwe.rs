@@ -1,0 +1,7 @@
+//! An encrypted token.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use validate_jwt_fuzz::targets;
+
+fuzz_target!(|input: &[u8]| targets::run(input, targets::jwe));

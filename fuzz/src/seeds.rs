@@ -1,0 +1,388 @@
+//! Writes what each target starts from: the tokens, configurations and requests of `tests/cases/` and `filter-config/`, the
+//! examples of the RFCs in the unit tests, and a dictionary of their words. All of it comes from what the project tests
+//! anyway, so it stays in step.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    input::{SEPARATOR, START},
+    signers::{self, SIGNERS},
+};
+use serde_json::{Map, Value, json};
+
+/// Writes all of it into `corpus/`.
+pub fn write() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = fuzz.parent().expect("the project around this folder");
+    let mut seeds = Seeds { folder: fuzz.join("corpus"), words: BTreeSet::new() };
+    for path in files(&project.join("tests/cases"), "json") {
+        if !path.ends_with("authorities.json") {
+            seeds.cases(project, &read(&path), &stem(&path));
+        }
+    }
+    for path in files(&project.join("filter-config"), "json") {
+        let configuration = fs::read(&path).expect("an example");
+        seeds.learn(&read(&path));
+        seeds.configuration(&stem(&path), &configuration, signers::RSA, b"", b"");
+    }
+    let examples = files(&project.join("src/jwe/tests"), "rs").into_iter();
+    for path in examples.chain([project.join("src/signature/tests.rs"), project.join("src/token.rs")]) {
+        seeds.examples(&stem(&path), &fs::read_to_string(&path).expect("a source"));
+    }
+    seeds.documents();
+    seeds.routes();
+    seeds.envelopes();
+    seeds.stories();
+    seeds.dictionary();
+}
+
+struct Seeds {
+    folder: PathBuf,
+    words: BTreeSet<String>,
+}
+
+impl Seeds {
+    fn write(&self, target: &str, name: &str, fields: &[&[u8]]) {
+        let folder = self.folder.join(target);
+        fs::create_dir_all(&folder).expect("a folder for seeds");
+        let name: String =
+            name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
+        fs::write(folder.join(format!("seed-{name}")), fields.join(&SEPARATOR)).expect("a seed");
+    }
+
+    /// The cases of one file: what is configured, and the token that comes.
+    fn cases(&mut self, project: &Path, file: &Value, name: &str) {
+        self.learn(file);
+        for case in file["cases"].as_array().expect("cases") {
+            let setting = &file["configurations"][text(&case["configuration"])];
+            let configuration = match &setting["plugin"] {
+                Value::String(shipped) => {
+                    fs::read(project.join("filter-config").join(shipped).with_extension("json"))
+                        .expect("an example")
+                }
+                plugin => fill_in(project, plugin).to_string().into_bytes(),
+            };
+            let change = &case["token"];
+            let of = change["of"].as_str().or(setting["token"].as_str()).unwrap_or_default();
+            let template = &file["tokens"][of];
+            let signer = signer(change["signed-by"].as_str().unwrap_or(text(&template["signed-by"])));
+            let payload = change["payload"]
+                .as_str()
+                .map_or_else(|| claims(template, change).to_string(), str::to_owned);
+            let header = header(&fill_in(project, &change["header"]));
+            let name = format!("{name}-{}", text(&case["name"]));
+            self.configuration(&name, &configuration, signer, header.as_bytes(), payload.as_bytes());
+            let raw = change["raw"].as_str().unwrap_or_default();
+            self.write(
+                "token",
+                &name,
+                &[&[0, 0, 0, number(signer)], header.as_bytes(), payload.as_bytes(), raw.as_bytes()],
+            );
+        }
+    }
+
+    /// A configuration and a token, for the two targets that take both.
+    fn configuration(&self, name: &str, configuration: &[u8], signer: usize, header: &[u8], payload: &[u8]) {
+        let signer = number(signer);
+        self.write("config", name, &[&[0, signer, 0, 0, 0], configuration, header, payload]);
+        // A request that comes early, one when keys are there, and one whose key may come.
+        let steps = [0, 0, signer, 0, 0, 4, 8, 0, signer, 0, 0, 5, 3, 0, 6, 0, 0, 4, 6, 0, 0, 6, 0, 0];
+        self.write("filter", name, &[&steps, configuration, b"", header, payload]);
+    }
+
+    /// Every text of a source that looks like a token.
+    fn examples(&self, name: &str, source: &str) {
+        // The tests break long tokens over lines.
+        let joined = source.replace("\\\n", "").replace(' ', "");
+        let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let words = joined.split(|letter| !is_of_token(letter));
+        for (index, word) in words.filter(|word| word.starts_with("eyJ")).enumerate() {
+            let name = format!("{name}-{index}");
+            match word.split('.').count() {
+                5 => self.write("jwe", &name, &[&[0], b"", b"", b"", word.as_bytes()]),
+                _ => self.write("token", &name, &[&[0], b"", b"", word.as_bytes()]),
+            }
+        }
+    }
+
+    /// Key sets and discovery documents.
+    fn documents(&self) {
+        let sets = [
+            r#"{"keys":[{key:2},{key:3},{key:4},{key:5}]}"#.to_owned(),
+            r#"{"keys":[{key:3}]}"#.to_owned(),
+            r#"{"keys":[{"kty":"oct","k":"AAAA","kid":"secret"},{key:2}]}"#.to_owned(),
+            key_set_with(&json!({ "use": "sig", "alg": "ES256", "x5t": "p256", "key_ops": ["verify"] })),
+            key_set_with(&json!({ "use": "enc" })),
+            key_set_with(&json!({ "kid": "", "issuer": "https://idp.example", "x5c": ["AAAA"] })),
+        ];
+        for (index, set) in sets.iter().enumerate() {
+            for signer in [signers::P256, signers::ED25519, signers::RSA] {
+                self.write("jwks", &format!("{index}-{signer}"), &[&[number(signer)], set.as_bytes()]);
+            }
+        }
+        let issuers = [
+            "https://b.example",
+            "https://a.example",
+            "https://b.example/{tenantid}",
+            "https://listed.example",
+            "https://b.example/x",
+        ];
+        for (index, issuer) in issuers.iter().enumerate() {
+            for (other, uri) in
+                ["https://b.example/keys", "https://keys.example/keys", "http://b.example/keys"]
+                    .iter()
+                    .enumerate()
+            {
+                let document = json!({ "issuer": issuer, "jwks_uri": uri }).to_string();
+                let claims =
+                    json!({ "iss": issuer.replace("{tenantid}", "t"), "tid": "t", "exp": 1_700_000_600 })
+                        .to_string();
+                for kind in 0..8 {
+                    let choices = [kind & 1, kind >> 1 & 1, kind >> 2 & 1];
+                    let name = format!("{index}-{other}-{kind}");
+                    self.write("discovery", &name, &[&choices, document.as_bytes(), b"", claims.as_bytes()]);
+                }
+            }
+        }
+    }
+
+    fn routes(&self) {
+        let rules = [
+            "8/healthz\n2/admin\n10/a",
+            "</Public\n4/é\n:/static/",
+            "R/x\nb\n(",
+            "2/api\n:/api/v1\n8/api/v1/x%20y",
+        ];
+        let paths = [
+            "/",
+            "/healthz",
+            "/admin/x",
+            "/PUBLIC",
+            "/api/v1/x%20y",
+            "/a/../admin",
+            "/%61dmin",
+            "/a;x=/b",
+            "/static/%2e",
+        ];
+        for (index, rules) in rules.iter().enumerate() {
+            for (other, path) in paths.iter().enumerate() {
+                let choices = [number(other % 4), 0, number(index % 2)];
+                self.write(
+                    "routes",
+                    &format!("{index}-{other}"),
+                    &[&choices, rules.as_bytes(), path.as_bytes()],
+                );
+            }
+        }
+    }
+
+    /// Encrypted tokens of every kind.
+    fn envelopes(&self) {
+        for algorithm in [0, 1, 2, 250, 251] {
+            for encryption in 0..4 {
+                let choices = [0, 0, number(signers::ED25519), 0, 0, algorithm, encryption];
+                self.write("jwe", &format!("{algorithm}-{encryption}"), &[&choices, b"", b""]);
+                let choices = [255, 255, algorithm, encryption];
+                self.write("jwe", &format!("bare-{algorithm}-{encryption}"), &[&choices, b"", b""]);
+            }
+        }
+    }
+
+    /// What else may happen to a filter.
+    fn stories(&self) {
+        let openid = br#"{"validate-jwt":{"header-name":"Authorization","openid-config":[{"url":"https://idp.example/.well-known/openid-configuration"}],"issuer-signing-keys":[{"value":"{secret:0}"}]},"default-cluster":"any"}"#;
+        let (good, set) = (number(signers::ED25519), r#"{"keys":[{key:6}]}"#.as_bytes());
+        let request = [0, good, 0, 0];
+        let stories: [&[&[u8]]; 9] = [
+            // Clients that leave while they wait.
+            &[&request, &request, &[3, 0], &[4, 8], &[2, 1, 0, 0]],
+            // A rotation: the new key, at once and after the interval.
+            &[&[4, 8], &request, &[0, 6, 0, 0, 4, 6, 0, 1, 6, 0, 1], &[5, 3, 0, 6, 0, 0, 4, 8]],
+            // Broken answers, then backoff.
+            &[&request, &[4, 7, 0, 0, 4, 7, 0, 1, 1, b'5', 5, 2, 7, 0, 3, 5, 3, 8], &request],
+            // Nothing can be sent.
+            &[&[9, 2, 4], &request, &[9, 3, 5, 2], &request, &[9, 0, 5, 3, 8], &request],
+            // Another worker writes.
+            &[
+                &[4, 8, 11, 0, 1, 3, b'a', b'b', b'c', 4, 11, 1, 0, 11, 0, 2, 4],
+                &request,
+                &[11, 0, 5, 0, 9, 1, 4, 5, 1],
+            ],
+            // A new configuration while requests wait.
+            &[&request, &[13, 1, 4], &request, &[14, 8], &request],
+            // Clocks, and headers that cannot be written.
+            &[&[4, 8, 12, 2, 5, 6], &request, &[10, 2, 0], &request, &[10, 0, 1, 4, 1, 0, 0, 0], &request],
+            // An answer that comes after the filter gave it up.
+            &[&request, &[4, 5, 2, 5, 2, 6, 0, 0], &request],
+            // Bytes that no client should send.
+            &[&[1, 3, 0, 1, 2, b'/', b'x', 3, 0, good, 7, 4, b'a', 0x80, b'b', b'c', 1, 2, 0x80, 0x81, 4, 8]],
+        ];
+        for (index, story) in stories.iter().enumerate() {
+            let steps = [&[0][..], &story.concat()].concat();
+            self.write("filter", &format!("story-{index}"), &[&steps, openid, openid, b"", b"", set]);
+        }
+    }
+
+    /// Takes the names and short texts of a document into the dictionary.
+    fn learn(&mut self, document: &Value) {
+        match document {
+            Value::Object(members) => {
+                self.words.extend(members.keys().cloned());
+                members.values().for_each(|value| self.learn(value));
+            }
+            Value::Array(elements) => elements.iter().for_each(|value| self.learn(value)),
+            Value::String(text) if text.len() < 40 => {
+                self.words.insert(text.clone());
+            }
+            Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
+        }
+    }
+
+    fn dictionary(&self) {
+        let more = [
+            "{key:2}",
+            "{key:3}",
+            "{key:5}",
+            "{secret:0}",
+            "{half:0}",
+            "{alg}",
+            "{kid}",
+            "{enc}",
+            "crit",
+            "b64",
+            "jwks_uri",
+            "keys",
+            "kty",
+            "OKP",
+            "Ed25519",
+            "EdDSA",
+            "P-521",
+            "x5t",
+            "x5t#S256",
+            "1e400",
+            "-0",
+            "%2e%2e",
+            "%25",
+            "%2f",
+            "İ",
+            "K",
+            "ſ",
+            "\u{feff}",
+            ".well-known/openid-configuration",
+        ];
+        let words = self.words.iter().map(String::as_str).chain(more);
+        let mut lines = String::new();
+        for word in words.filter(|word| !word.is_empty()) {
+            let escaped: Vec<String> = word.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+            lines.extend(["\"", &escaped.concat(), "\"\n"]);
+        }
+        fs::write(self.folder.join("dictionary"), lines).expect("a dictionary");
+    }
+}
+
+/// The key set of the P-256 key, with more members.
+fn key_set_with(more: &Value) -> String {
+    let mut key = SIGNERS[signers::P256].jwk().expect("a public key");
+    let members = key.as_object_mut().expect("an object");
+    members.extend(more.as_object().expect("members").clone());
+    json!({ "keys": [key] }).to_string()
+}
+
+/// The signer that stands for one of the cases' world.
+fn signer(name: &str) -> usize {
+    let kinds = [
+        ("stranger/secret", signers::STRANGERS_SECRET),
+        ("stranger", signers::STRANGER),
+        ("secret", signers::SECRET),
+        ("p256", signers::P256),
+        ("p384", signers::P384),
+        ("ed25519", signers::ED25519),
+    ];
+    let kind = kinds.iter().find(|(part, _)| name.contains(part));
+    kind.map_or(signers::RSA, |(_, signer)| *signer)
+}
+
+/// A case's configuration with keys of the harness.
+fn fill_in(project: &Path, value: &Value) -> Value {
+    match value {
+        Value::Object(members) => match members.iter().next() {
+            Some((what, Value::String(name))) if what.starts_with('$') => {
+                let signer = &SIGNERS[signer(name)];
+                let jwk = signer.jwk().unwrap_or_default();
+                match what.as_str() {
+                    "$file" => json!(
+                        fs::read_to_string(project.join("tests/fixtures/certificates").join(name))
+                            .expect("a certificate")
+                    ),
+                    "$jwk" => jwk,
+                    "$kid" => json!(signer.key_id),
+                    "$n" => jwk["n"].clone(),
+                    "$e" => jwk["e"].clone(),
+                    "$secret" => json!(signer.secret()),
+                    "$half-secret" => json!(signer.secret().map(|secret| secret[..43].to_owned())),
+                    _ => Value::Null,
+                }
+            }
+            _ => members.iter().map(|(name, value)| (name.clone(), fill_in(project, value))).collect(),
+        },
+        Value::Array(elements) => elements.iter().map(|element| fill_in(project, element)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// The claims of a case's token, at the time at which runs begin.
+fn claims(template: &Value, change: &Value) -> Value {
+    let now = i64::try_from(START / 1000).expect("a time");
+    let at =
+        |value: &Value| value["$in"].as_i64().map_or_else(|| value.clone(), |seconds| json!(now + seconds));
+    let mut claims = Map::new();
+    claims.insert("exp".to_owned(), json!(now + 3600));
+    for source in [&template["claims"], &change["with"]] {
+        claims
+            .extend(source.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), at(value))));
+    }
+    for name in change["without"].as_array().into_iter().flatten() {
+        claims.remove(text(name));
+    }
+    Value::Object(claims)
+}
+
+/// The JOSE header of a case's token; empty when it is the usual one.
+fn header(change: &Value) -> String {
+    let Some(change) = change.as_object() else { return String::new() };
+    let mut header = Map::new();
+    for (name, mark) in [("alg", "{alg}"), ("kid", "{kid}"), ("typ", "JWT")] {
+        header.insert(name.to_owned(), json!(mark));
+    }
+    header.extend(change.clone());
+    header.retain(|_, value| !value.is_null());
+    Value::Object(header).to_string()
+}
+
+fn number(number: usize) -> u8 {
+    u8::try_from(number).expect("a small number")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|known| known == extension)).collect();
+    files.sort();
+    files
+}
