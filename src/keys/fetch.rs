@@ -100,7 +100,7 @@ impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fault { url, cluster, fault } => {
-                write!(f, "{} by cluster `{cluster}`: ", Excerpt(&url.to_string()))?;
+                write!(f, "{} by cluster `{}`: ", Excerpt(&url.to_string()), cluster.escape_debug())?;
                 f.write_str(match fault {
                     FetchFault::NotSent => {
                         "the proxy does not know the cluster, or it has no healthy endpoint"
@@ -111,7 +111,12 @@ impl fmt::Display for FetchError {
                 })
             }
             Self::Status { url, cluster, status } => {
-                write!(f, "{} by cluster `{cluster}`: status {status}, not 200", Excerpt(&url.to_string()))?;
+                write!(
+                    f,
+                    "{} by cluster `{}`: status {status}, not 200",
+                    Excerpt(&url.to_string()),
+                    cluster.escape_debug()
+                )?;
                 // Not the provider's word: a proxy says so of a host that it cannot reach.
                 f.write_str(match status {
                     502..=504 => " (the proxy's own when it cannot connect, or gets no answer in time)",

@@ -172,3 +172,16 @@ fn a_time_that_is_not_told_changes_nothing() {
     assert!(world.fetches.is_empty());
     assert_eq!(world.key_ids(), Some(vec!["a".to_owned()]));
 }
+
+/// The configuration may hold any text, and no text of it may forge a line of the log.
+#[test]
+fn an_error_names_its_cluster_escaped() {
+    let (url, cluster) = (Url::parse("https://idp.example/").unwrap(), "idp\nrefused: `x`".to_owned());
+    for error in [
+        FetchError::Fault { url: url.clone(), cluster: cluster.clone(), fault: FetchFault::NotSent },
+        FetchError::Status { url, cluster, status: 500 },
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(r"by cluster `idp\nrefused: `x``"), "{text}");
+    }
+}
