@@ -23,6 +23,17 @@ REMAP := '--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src=re
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+
+# What `make fuzz` runs, and how long each of them; `make test` runs all, FUZZ_SMOKE_SECONDS each.
+FUZZ_TARGETS := token jwks discovery config routes jwe filter
+FUZZ_TARGET ?= $(FUZZ_TARGETS)
+FUZZ_SECONDS ?= 600
+FUZZ_SMOKE_SECONDS ?= 20
+# No sanitizer: those need a nightly compiler. What they would find is in `unsafe`, of which the filter has none but its host calls.
+FUZZ_FLAGS := --sanitizer none --codegen-units 16
+
 OPENID_PROVIDER := tests/openid-provider/node_modules/.installed
 
 # ENVOY=/path/to/envoy takes another Envoy than the pinned one. Absolute, because tests run in their package's folder.
@@ -34,8 +45,9 @@ override ENVOY := $(abspath $(ENVOY))
 endif
 export ENVOY
 
-.PHONY: help run test wasm lint clean
-.PHONY: preflight probe wasm-target rust-components lint-format lint-native lint-wasm lint-docs lint-dependencies
+.PHONY: help run test wasm lint fuzz clean
+.PHONY: preflight probe wasm-target rust-components lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies
+.PHONY: fuzz-build fuzz-smoke
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +60,7 @@ run: preflight wasm $(ENVOY_INSTALLED) ## start the filter in a real Envoy on 12
 test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy
 	@echo "== Building and running the tests"
 	@cargo test --locked --workspace
+	@$(MAKE) --no-print-directory fuzz-smoke
 
 wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that ships
 	@echo "== Building the filter for $(WASM_TARGET)"
@@ -69,11 +82,12 @@ probe: preflight wasm-target
 		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
 	cargo build --locked --package validate-jwt-probe --release --target $(WASM_TARGET) --target-dir "$$target/probe"
 
-lint: preflight lint-format lint-native lint-wasm lint-docs lint-dependencies ## formatting, clippy, docs, dependencies
+lint: preflight lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies ## formatting, clippy, docs, dependencies
 
 lint-format: rust-components
 	@echo "== Checking the formatting"
 	@cargo fmt --all --check
+	@cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 lint-native: rust-components
 	@echo "== Running clippy on the whole workspace"
@@ -82,6 +96,11 @@ lint-native: rust-components
 lint-wasm: rust-components wasm-target
 	@echo "== Running clippy on the filter and the probe for $(WASM_TARGET)"
 	@cargo clippy --locked --package validate-jwt --package validate-jwt-probe --lib --target $(WASM_TARGET) -- -D warnings
+
+# `fuzzing` is what cargo-fuzz sets: with it, the filter is built natively.
+lint-fuzz: rust-components
+	@echo "== Running clippy on the fuzz targets"
+	@RUSTFLAGS='--cfg fuzzing' cargo clippy --locked --manifest-path fuzz/Cargo.toml --all-targets --no-deps -- -D warnings
 
 # Programs and libraries apart, because `validate-jwt` and `validate_jwt` would be one page. With private items, so a link
 # to one is no fault: who reads these pages works on the code.
@@ -103,8 +122,41 @@ lint-dependencies: $(CARGO_DENY)
 		echo "skipped: the advisory database cannot be reached"; \
 	fi
 
+fuzz: preflight fuzz-build ## run each fuzz target FUZZ_SECONDS (600); FUZZ_TARGET=token picks one
+	@$(call run_fuzz_targets,$(FUZZ_TARGET),$(FUZZ_SECONDS))
+
+# libFuzzer is C++. Who has no compiler for it has every other test.
+fuzz-smoke:
+	@if command -v c++ >/dev/null; then \
+		$(MAKE) --no-print-directory fuzz-build; \
+		$(call run_fuzz_targets,$(FUZZ_TARGETS),$(FUZZ_SMOKE_SECONDS)); \
+	else \
+		echo "skipped: the fuzz targets need a C++ compiler (Debian: g++)"; \
+	fi
+
+fuzz-build: $(CARGO_FUZZ)
+	@echo "== Building the fuzz targets and what they start from"
+	@$(CARGO_FUZZ) fuzz build $(FUZZ_FLAGS)
+	@$(CARGO_FUZZ) fuzz run $(FUZZ_FLAGS) seeds -- -runs=0 2>&1 | grep -v "^INFO" || true
+
+# Targets, seconds. What is found lies in fuzz/artifacts/, and a run that never saw a token pass has shown nothing.
+define run_fuzz_targets
+for target in $(1); do \
+	echo "== Fuzzing $$target for $(2) s"; \
+	mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
+	FUZZ_REACHED=$(CURDIR)/fuzz/artifacts/$$target.reached $(CARGO_FUZZ) fuzz run $(FUZZ_FLAGS) $$target \
+		fuzz/corpus/$$target $$(ls -d fuzz/regressions/$$target 2>/dev/null) -- -max_total_time=$(2) \
+		-dict=fuzz/corpus/dictionary -max_len=8192 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 2>&1 \
+		| { grep --line-buffered -vE '^#[0-9]+.(NEW|REDUCE|RELOAD) |^Dictionary|^INFO|^ *(Finished|Running|Compiling) ' || true; }; \
+	cat fuzz/artifacts/$$target.reached; \
+	grep -q 'allowed [1-9]' fuzz/artifacts/$$target.reached \
+		|| { echo "fuzz target $$target never came to allow" >&2; exit 1; }; \
+done
+endef
+
 clean: ## remove what was built; installed tools stay in .tools
 	@cargo clean
+	@cargo clean --quiet --manifest-path fuzz/Cargo.toml
 	@rm -rf dist
 
 # What the goals need on this machine, said before anything long starts.
@@ -160,3 +212,8 @@ $(CARGO_DENY):
 	@echo "== Building cargo-deny $(CARGO_DENY_VERSION) into .tools, once (some minutes)"
 	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		cargo install --quiet --locked --root .tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+
+$(CARGO_FUZZ):
+	@echo "== Building cargo-fuzz $(CARGO_FUZZ_VERSION) into .tools, once (a minute)"
+	@CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		cargo install --quiet --locked --root .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz@$(CARGO_FUZZ_VERSION)
