@@ -72,7 +72,8 @@ pub(super) fn dispatch(fetch: &Fetch, timeout: Duration) -> Result<u32, FetchFau
         .map_err(|_| FetchFault::NotSent)
 }
 
-/// The answer to the callout whose callback runs. A body over `max_body` bytes stays in the proxy.
+/// The answer to the callout whose callback runs. A body over `max_body` bytes stays in the proxy, and so does that of an error,
+/// which nobody reads.
 pub(super) fn callout_response(
     num_headers: usize,
     body_size: usize,
@@ -81,14 +82,17 @@ pub(super) fn callout_response(
     if num_headers == 0 {
         return Err(FetchFault::Broken);
     }
-    if body_size > max_body {
-        return Err(FetchFault::TooLarge);
-    }
     let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
         .ok()
         .flatten()
         .and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok())
         .ok_or(FetchFault::Broken)?;
+    if status != 200 {
+        return Ok(Response { status, body: Vec::new() });
+    }
+    if body_size > max_body {
+        return Err(FetchFault::TooLarge);
+    }
     let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body_size).ok().flatten();
     Ok(Response { status, body: body.unwrap_or_default() })
 }

@@ -218,3 +218,13 @@ fn whoever_comes_before_the_first_keys_waits_for_one_attempt_of_two_requests() {
     let at_once = host.request(known());
     unavailable(&host, at_once);
 }
+
+#[test]
+fn an_error_is_told_as_one_however_long_its_page_is() {
+    let provider = Provider::new(&[rsa_key()]);
+    provider.break_discovery(Answer::http(500, "text/html", "x".repeat(1_000_000)));
+    let mut host = provider.host();
+    host.advance(SECOND / 2);
+    assert!(failures(&host)[0].contains("status 500, not 200"), "{:?}", failures(&host));
+    assert_eq!((shown(&host, "fetch.Status"), shown(&host, "fetch.TooLarge")), (Some(1), None));
+}
