@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     input::{SEPARATOR, START},
+    mint::FORGED,
     signers::{self, SIGNERS},
 };
 use serde_json::{Map, Value, json};
@@ -37,6 +38,7 @@ pub fn write() {
     seeds.routes();
     seeds.envelopes();
     seeds.stories();
+    seeds.forgeries();
     seeds.dictionary();
 }
 
@@ -224,6 +226,38 @@ impl Seeds {
         for (index, story) in stories.iter().enumerate() {
             let steps = [&[0][..], &story.concat()].concat();
             self.write("filter", &format!("story-{index}"), &[&steps, openid, openid, b"", b"", set]);
+        }
+    }
+
+    /// Tokens that a stranger signed with another's name, or that somebody changed.
+    fn forgeries(&self) {
+        let forged = |signer| number(FORGED - FORGED % SIGNERS.len() + SIGNERS.len() + signer);
+        for named in [signers::P256, signers::ED25519, signers::SECRET, signers::RSA] {
+            let named = number(named);
+            for (name, signing) in [
+                ("stranger", vec![forged(signers::STRANGER), named, 0, 0]),
+                ("secret", vec![forged(signers::STRANGERS_SECRET), named, 0, 0]),
+                // One letter, near the end of the signature or in the payload.
+                ("changed", vec![named, 0, 201, 0, 150, b'B', 4]),
+                ("cut", vec![named, 0, 201, 0, 190, 0, 1]),
+            ] {
+                let name = format!("forged-{name}-{named}");
+                for configuration in 0..6 {
+                    let choices = [&[configuration, 0, 0][..], &signing].concat();
+                    self.write("token", &format!("{name}-{configuration}"), &[&choices]);
+                }
+                self.write("jwks", &name, &[&signing, br#"{"keys":[{key:2},{key:3},{key:5}]}"#]);
+                self.write("jwe", &name, &[&[&[0, 0][..], &signing].concat()]);
+                let inline = br#"{"validate-jwt":{"header-name":"Authorization","issuer-signing-keys":[{"value":"{secret:0}"},{"jwk":{key:2}},{"jwk":{key:3}}]}}"#;
+                self.write("config", &name, &[&[&[0][..], &signing].concat(), inline]);
+                self.write("filter", &name, &[&[&[0, 0, 18][..], &signing, &[0, 0]].concat(), inline]);
+            }
+        }
+        let document = br#"{"issuer":"https://b.example","jwks_uri":"https://b.example/keys"}"#;
+        for (signer, named) in [(0, 1), (1, 0)] {
+            let claims: &[u8] = br#"{"iss":"https://a.example","exp":1700000600}"#;
+            let choices = [0, 0, signer, 200, named, 0];
+            self.write("discovery", &format!("forged-{signer}"), &[&choices, document, b"", claims]);
         }
     }
 

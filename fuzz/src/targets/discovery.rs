@@ -49,8 +49,10 @@ pub fn discovery(input: &[u8]) {
     let signer = [P256, ED25519][choices.below(2)];
     let issuer = if signer == P256 { HONEST } else { "https://b.example" };
     let payload = payload_or_usual(payload, issuer);
-    let algorithm = SIGNERS[signer].algorithms()[0];
-    let token = mint::sign(&SIGNERS[signer], algorithm, header, &payload);
+    let named = if choices.byte() < 200 { signer } else { [P256, ED25519][choices.below(2)] };
+    let algorithm = SIGNERS[named].algorithms()[0];
+    let mut token = mint::forge(&SIGNERS[signer], &SIGNERS[named], algorithm, header, &payload);
+    mint::spoil(&mut token, &mut choices);
     let keys = if keys.is_empty() { key_set(&[ED25519]).to_string().into_bytes() } else { fill_in(keys) };
     let hostile = |callout: &Callout| {
         let cluster = match callout.authority.split(':').next().unwrap_or_default() {
