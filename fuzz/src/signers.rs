@@ -144,7 +144,12 @@ impl Signer {
             }
             Secret::Ed25519(pair) => pair.sk.sign(message, None).to_vec(),
             Secret::Rsa(key) => {
-                let algorithm = algorithm.parse().unwrap_or(Algorithm::RS256);
+                let algorithm = match algorithm {
+                    "RS384" => Algorithm::RS384,
+                    "RS512" => Algorithm::RS512,
+                    // A forger signs as well as the key can.
+                    _ => Algorithm::RS256,
+                };
                 let signature = crypto::sign(message, &key.signs, algorithm).expect("an RSA signature");
                 URL_SAFE_NO_PAD.decode(signature).expect("base64url")
             }
