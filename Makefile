@@ -114,10 +114,14 @@ lint-docs:
 lint-dependencies: $(CARGO_DENY)
 	@echo "== Checking the dependencies: duplicates, licences, sources"
 	@$(CARGO_DENY) --workspace --locked check --hide-inclusion-graph bans licenses sources
+	@$(CARGO_DENY) --manifest-path fuzz/Cargo.toml --config deny.toml --locked check --hide-inclusion-graph \
+		bans licenses sources
 	@echo "== Checking the dependencies: advisories"
 	@bounded=$$(command -v timeout >/dev/null && echo timeout 120 || true); \
 	if GIT_TERMINAL_PROMPT=0 $$bounded $(CARGO_DENY) --workspace fetch db </dev/null >/dev/null 2>&1; then \
 		$(CARGO_DENY) --workspace --locked check --disable-fetch --hide-inclusion-graph advisories; \
+		$(CARGO_DENY) --manifest-path fuzz/Cargo.toml --config deny.toml --locked check --disable-fetch \
+			--hide-inclusion-graph advisories; \
 	else \
 		echo "skipped: the advisory database cannot be reached"; \
 	fi
