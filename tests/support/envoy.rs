@@ -22,6 +22,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
+
+/// How long Envoy may take to start: it compiles the module with all its cores, which others may be using as well.
+const STARTING: Duration = Duration::from_mins(2);
 
 /// A running Envoy.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Envoy {
             .spawn()
             .unwrap();
 
-        let started = poll(PATIENCE, || {
+        let started = poll(STARTING, || {
             if let Some(status) = process.try_wait().unwrap() {
                 return Some(Err(status));
             }

@@ -70,7 +70,8 @@ impl Gate {
 
     fn pass(&self) {
         let open = self.0.0.lock().unwrap();
-        let _outcome = self.0.1.wait_timeout_while(open, PATIENCE, |open| !*open).unwrap();
+        // Whoever waits for what is behind it gives up before.
+        let _outcome = self.0.1.wait_timeout_while(open, 2 * PATIENCE, |open| !*open).unwrap();
     }
 }
 
