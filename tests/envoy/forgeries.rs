@@ -169,7 +169,20 @@ fn a_signature_has_one_form() {
     ] {
         cases.push(refused(format!("RS256, {name}"), &with(&token, &bytes), "TokenSignatureInvalid"));
     }
+    for key in [&target.ecdsa[0], &target.rsa] {
+        let name = format!("{}, another spelling of the same", key.algorithm());
+        cases.push(refused(name, &respelled(&target.good(key)), "JwtInvalid"));
+    }
     target.judge(cases);
+}
+
+/// The last character of a signature that is not of a multiple of three bytes has bits that nobody needs.
+fn respelled(token: &str) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut token = token.to_owned();
+    let at = ALPHABET.find(token.pop().unwrap()).unwrap();
+    token.push(ALPHABET.chars().nth(at ^ 1).unwrap());
+    token
 }
 
 /// The signature in DER, and with `n - s` in the place of `s`, which verifies just as well.
