@@ -140,17 +140,18 @@ fuzz-smoke:
 
 fuzz-build: $(CARGO_FUZZ)
 	@echo "== Building the fuzz targets and what they start from"
-	@$(CARGO_FUZZ) fuzz build $(FUZZ_FLAGS)
-	@$(CARGO_FUZZ) fuzz run $(FUZZ_FLAGS) seeds -- -runs=0 2>&1 | grep -v "^INFO" || true
+	@$(CARGO_FUZZ) build $(FUZZ_FLAGS)
+	@$(CARGO_FUZZ) run $(FUZZ_FLAGS) seeds -- -runs=0 2>&1 | grep -v "^INFO" || true
 
 # Targets, seconds. What is found lies in fuzz/artifacts/, and a run that never saw a token pass has shown nothing.
 define run_fuzz_targets
 for target in $(1); do \
 	echo "== Fuzzing $$target for $(2) s"; \
 	mkdir -p fuzz/corpus/$$target fuzz/artifacts/$$target; \
-	FUZZ_REACHED=$(CURDIR)/fuzz/artifacts/$$target.reached $(CARGO_FUZZ) fuzz run $(FUZZ_FLAGS) $$target \
+	rm -f fuzz/artifacts/$$target.reached; \
+	FUZZ_REACHED=$(CURDIR)/fuzz/artifacts/$$target.reached $(CARGO_FUZZ) run $(FUZZ_FLAGS) $$target \
 		fuzz/corpus/$$target $$(ls -d fuzz/regressions/$$target 2>/dev/null) -- -max_total_time=$(2) \
-		-dict=fuzz/corpus/dictionary -max_len=8192 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256 2>&1 \
+		-dict=fuzz/corpus/dictionary -max_len=8192 -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 2>&1 \
 		| { grep --line-buffered -vE '^#[0-9]+.(NEW|REDUCE|RELOAD) |^Dictionary|^INFO|^ *(Finished|Running|Compiling) ' || true; }; \
 	cat fuzz/artifacts/$$target.reached; \
 	grep -q 'allowed [1-9]' fuzz/artifacts/$$target.reached \
@@ -178,6 +179,9 @@ preflight:
 		need "Node.js 20 or later" "install it from https://nodejs.org" \
 			node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; \
 		need npm "install it; it comes with Node.js from https://nodejs.org" npm --version; \
+	fi; \
+	if [ -n "$(filter fuzz,$(MAKECMDGOALS))" ]; then \
+		need "a C++ compiler" "libFuzzer is written in it (Debian: g++)" c++ --version; \
 	fi; \
 	$$complete
 

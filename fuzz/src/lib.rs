@@ -5,6 +5,7 @@
 pub mod allocation;
 pub mod input;
 pub mod mint;
+pub mod provider;
 pub mod proxy;
 pub mod reached;
 pub mod seal;

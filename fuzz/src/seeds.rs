@@ -2,6 +2,8 @@
 //! examples of the RFCs in the unit tests, and a dictionary of their words. All of it comes from what the project tests
 //! anyway, so it stays in step.
 
+mod cases;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -9,11 +11,12 @@ use std::{
 };
 
 use crate::{
-    input::{SEPARATOR, START},
+    input::SEPARATOR,
     mint::FORGED,
     signers::{self, SIGNERS},
 };
-use serde_json::{Map, Value, json};
+use cases::{claims, fill_in, header, signer};
+use serde_json::{Value, json};
 
 /// Writes all of it into `corpus/`.
 pub fn write() {
@@ -324,77 +327,6 @@ fn key_set_with(more: &Value) -> String {
     let members = key.as_object_mut().expect("an object");
     members.extend(more.as_object().expect("members").clone());
     json!({ "keys": [key] }).to_string()
-}
-
-/// The signer that stands for one of the cases' world.
-fn signer(name: &str) -> usize {
-    let kinds = [
-        ("stranger/secret", signers::STRANGERS_SECRET),
-        ("stranger", signers::STRANGER),
-        ("secret", signers::SECRET),
-        ("p256", signers::P256),
-        ("p384", signers::P384),
-        ("ed25519", signers::ED25519),
-    ];
-    let kind = kinds.iter().find(|(part, _)| name.contains(part));
-    kind.map_or(signers::RSA, |(_, signer)| *signer)
-}
-
-/// A case's configuration with keys of the harness.
-fn fill_in(project: &Path, value: &Value) -> Value {
-    match value {
-        Value::Object(members) => match members.iter().next() {
-            Some((what, Value::String(name))) if what.starts_with('$') => {
-                let signer = &SIGNERS[signer(name)];
-                let jwk = signer.jwk().unwrap_or_default();
-                match what.as_str() {
-                    "$file" => json!(
-                        fs::read_to_string(project.join("tests/fixtures/certificates").join(name))
-                            .expect("a certificate")
-                    ),
-                    "$jwk" => jwk,
-                    "$kid" => json!(signer.key_id),
-                    "$n" => jwk["n"].clone(),
-                    "$e" => jwk["e"].clone(),
-                    "$secret" => json!(signer.secret()),
-                    "$half-secret" => json!(signer.secret().map(|secret| secret[..43].to_owned())),
-                    _ => Value::Null,
-                }
-            }
-            _ => members.iter().map(|(name, value)| (name.clone(), fill_in(project, value))).collect(),
-        },
-        Value::Array(elements) => elements.iter().map(|element| fill_in(project, element)).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
-}
-
-/// The claims of a case's token, at the time at which runs begin.
-fn claims(template: &Value, change: &Value) -> Value {
-    let now = i64::try_from(START / 1000).expect("a time");
-    let at =
-        |value: &Value| value["$in"].as_i64().map_or_else(|| value.clone(), |seconds| json!(now + seconds));
-    let mut claims = Map::new();
-    claims.insert("exp".to_owned(), json!(now + 3600));
-    for source in [&template["claims"], &change["with"]] {
-        claims
-            .extend(source.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), at(value))));
-    }
-    for name in change["without"].as_array().into_iter().flatten() {
-        claims.remove(text(name));
-    }
-    Value::Object(claims)
-}
-
-/// The JOSE header of a case's token; empty when it is the usual one.
-fn header(change: &Value) -> String {
-    let Some(change) = change.as_object() else { return String::new() };
-    let mut header = Map::new();
-    for (name, mark) in [("alg", "{alg}"), ("kid", "{kid}"), ("typ", "JWT")] {
-        header.insert(name.to_owned(), json!(mark));
-    }
-    header.extend(change.clone());
-    header.retain(|_, value| !value.is_null());
-    Value::Object(header).to_string()
 }
 
 fn number(number: usize) -> u8 {

@@ -4,7 +4,8 @@ use super::{PUBLISHED, Place, fill_in, payload_or_usual};
 use crate::{
     input::{Choices, fields},
     mint,
-    vm::{Vm, good_answer},
+    provider::good_answer,
+    vm::Vm,
 };
 
 /// choices, configuration, JOSE header, payload, path.

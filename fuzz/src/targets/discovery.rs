@@ -5,9 +5,10 @@ use super::{fill_in, payload_or_usual, request};
 use crate::{
     input::{Choices, fields},
     mint,
+    provider::{good_answer, head_of_answer},
     proxy::{Callout, Phase, Response},
     signers::{ED25519, P256, SIGNERS, key_set},
-    vm::{Vm, good_answer, head_of_answer},
+    vm::Vm,
 };
 
 const HONEST: &str = "https://a.example";

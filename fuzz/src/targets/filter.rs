@@ -2,9 +2,10 @@ use super::{PUBLISHED, Place, fill_in, payload_or_usual};
 use crate::{
     input::{Choices, fields},
     mint,
+    provider::{good_answer, head_of_answer},
     proxy::{self, HostVerifies, Phase, Response},
     signers::{ED25519, NEXT, RSA, SIGNERS},
-    vm::{Vm, good_answer, head_of_answer},
+    vm::Vm,
 };
 
 /// The most that happens in one run.

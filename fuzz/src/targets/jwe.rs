@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::{inline_keys, payload_or_usual, request};
 use crate::{
     input::{Choices, fields},
-    mint, proxy, seal,
+    mint,
+    provider::good_answer,
+    proxy, seal,
     signers::{CERTIFICATE, PRIVATE_KEY, SECRET, SIGNERS},
-    vm::{Vm, good_answer},
+    vm::Vm,
 };
 
 static CONFIGURATIONS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {

@@ -4,8 +4,9 @@ use super::{PUBLISHED, fill_in, payload_or_usual, request};
 use crate::{
     input::{Choices, fields},
     mint,
+    provider::{good_answer, head_of_answer},
     proxy::{Callout, Response},
-    vm::{Vm, good_answer, head_of_answer},
+    vm::Vm,
 };
 
 const CONFIGURATION: &[u8] = br#"{

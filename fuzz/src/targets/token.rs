@@ -7,7 +7,8 @@ use super::{PUBLISHED, inline_keys, payload_or_usual, request};
 use crate::{
     input::{Choices, fields},
     mint,
-    vm::{Vm, good_answer},
+    provider::good_answer,
+    vm::Vm,
 };
 
 /// Who signs, unless the payload says something else.
