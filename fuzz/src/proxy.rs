@@ -4,6 +4,7 @@
 //! panics here.
 
 mod abi;
+mod verify;
 
 use std::{
     cell::RefCell,
@@ -153,6 +154,8 @@ pub enum HostVerifies {
     /// There is none.
     #[default]
     Nothing,
+    /// As in Envoy.
+    WellAndTruly,
     /// It finds every signature good.
     Everything,
     /// It finds every other signature good.

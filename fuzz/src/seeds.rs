@@ -95,7 +95,7 @@ impl Seeds {
         let signer = number(signer);
         self.write("config", name, &[&[0, signer, 0, 0, 0], configuration, header, payload]);
         // A request that comes early, one when keys are there, and one whose key may come.
-        let steps = [0, 0, signer, 0, 0, 4, 8, 0, signer, 0, 0, 5, 3, 0, 6, 0, 0, 4, 6, 0, 0, 6, 0, 0];
+        let steps = [1, 0, signer, 0, 0, 4, 8, 0, signer, 0, 0, 5, 3, 0, 6, 0, 0, 4, 6, 0, 0, 6, 0, 0];
         self.write("filter", name, &[&steps, configuration, b"", header, payload]);
     }
 
@@ -253,7 +253,11 @@ impl Seeds {
                 self.write("jwe", &name, &[&[&[0, 0][..], &signing].concat()]);
                 let inline = br#"{"validate-jwt":{"header-name":"Authorization","issuer-signing-keys":[{"value":"{secret:0}"},{"jwk":{key:2}},{"jwk":{key:3}}]}}"#;
                 self.write("config", &name, &[&[&[0][..], &signing].concat(), inline]);
-                self.write("filter", &name, &[&[&[0, 0, 18][..], &signing, &[0, 0]].concat(), inline]);
+                // With every kind of host: one verifies, one finds everything good.
+                for host in [0, 1, 250, 251, 252] {
+                    let steps = [&[host, 0, 18][..], &signing, &[0, 0]].concat();
+                    self.write("filter", &format!("{name}-{host}"), &[&steps, inline]);
+                }
             }
         }
         let document = br#"{"issuer":"https://b.example","jwks_uri":"https://b.example/keys"}"#;

@@ -90,6 +90,8 @@ impl Judge {
             return Err("crit");
         }
         self.check_dates(&claims, now)?;
+        self.check_audience(&claims)?;
+        self.check_issuer(&claims)?;
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or("no alg")?;
         if algorithm == "none" {
             let is_allowed = signature.is_empty() && self.has_flag("require-signed-tokens", false);
@@ -105,6 +107,37 @@ impl Judge {
             || self.inline_keys().iter().any(|key| is_good(&Key { members: key, is_from_network: false }))
             || self.secrets().iter().any(|secret| verify_by_secret(algorithm, secret, message, signature));
         is_verified.then_some(Value::Object(claims)).ok_or("no key verifies it")
+    }
+
+    /// `audiences` of a single policy: one of the token's is one of them, but for a slash at the end.
+    fn check_audience(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
+        let policies = ["validate-jwt", "validate-azure-ad-token"];
+        let policy = policies.iter().find_map(|name| self.configuration.get(name));
+        let Some(allowed) = policy.and_then(|policy| policy.get("audiences")?.as_array()) else {
+            return Ok(());
+        };
+        let plain = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
+        let listed: Vec<String> = allowed.iter().filter_map(Value::as_str).map(plain).collect();
+        if listed.iter().any(|audience| audience.contains("{request-host}")) {
+            return Ok(());
+        }
+        let claimed = claims.get("aud");
+        let mut claimed =
+            claimed.and_then(Value::as_array).into_iter().flatten().chain(claimed).filter_map(Value::as_str);
+        let is_listed = claimed.any(|audience| listed.contains(&plain(audience)));
+        is_listed.then_some(()).ok_or("for another audience")
+    }
+
+    /// `issuers` of a single policy without providers: the token's is one of them.
+    fn check_issuer(&self, claims: &Map<String, Value>) -> Result<(), &'static str> {
+        let Some(policy) = self.configuration.get("validate-jwt") else { return Ok(()) };
+        let has_providers =
+            policy.get("openid-config").is_some() || self.configuration.get("options").is_some();
+        let Some(listed) = policy.get("issuers").and_then(Value::as_array).filter(|_| !has_providers) else {
+            return Ok(());
+        };
+        let is_listed = claims.get("iss").is_some_and(|iss| listed.contains(iss));
+        is_listed.then_some(()).ok_or("of another issuer")
     }
 
     fn check_dates(&self, claims: &Map<String, Value>, now: u64) -> Result<(), &'static str> {

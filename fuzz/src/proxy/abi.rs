@@ -3,7 +3,7 @@
 
 use std::{ptr, slice};
 
-use super::{HostVerifies, with};
+use super::{HostVerifies, verify, with};
 
 pub(super) const OK: u32 = 0;
 pub(super) const NOT_FOUND: u32 = 1;
@@ -298,6 +298,10 @@ extern "C" fn proxy_call_foreign_function(
     let arguments = lent(arguments, arguments_size);
     match with(|proxy| proxy.faults.host_verifies) {
         HostVerifies::Nothing => NOT_FOUND,
+        HostVerifies::WellAndTruly => match verify::verify(arguments) {
+            Some(answer) => hand_over(&answer, data, size),
+            None => BAD_ARGUMENT,
+        },
         HostVerifies::Everything => hand_over(&[8, 1], data, size),
         HostVerifies::EveryOther if arguments.last().is_none_or(|last| last & 1 == 0) => {
             hand_over(&[8, 1], data, size)

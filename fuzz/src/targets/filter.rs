@@ -47,6 +47,7 @@ impl Story<'_, '_> {
                 250 => HostVerifies::Everything,
                 251 => HostVerifies::EveryOther,
                 252 => HostVerifies::Garbage,
+                1 | 128..=249 => HostVerifies::WellAndTruly,
                 _ => HostVerifies::Nothing,
             };
             if kind == 253 {

@@ -8,6 +8,7 @@ use crate::{
     input::{Choices, fields},
     mint,
     provider::good_answer,
+    proxy::{self, HostVerifies},
     vm::Vm,
 };
 
@@ -77,7 +78,9 @@ pub fn token(input: &[u8]) {
     let [choices, header, payload, raw] = fields(input);
     let mut choices = Choices::new(choices);
     let configuration = &CONFIGURATIONS[choices.below(CONFIGURATIONS.len())];
-    let method: &[u8] = if choices.flag() { b"POST" } else { b"GET" };
+    let more = choices.byte();
+    let method: &[u8] = if more & 1 == 1 { b"POST" } else { b"GET" };
+    let host = if more & 2 == 2 { HostVerifies::WellAndTruly } else { HostVerifies::Nothing };
     let late = u64::from(choices.byte()) * 5_000;
     let token = if raw.is_empty() {
         mint::token(header, &payload_or_usual(payload, ISSUER), &mut choices)
@@ -86,6 +89,7 @@ pub fn token(input: &[u8]) {
     };
     let _unreadable = UntrustedToken::parse(&token);
     Vm::run(|vm| {
+        proxy::with(|proxy| proxy.faults.host_verifies = host);
         let root = vm.configure(configuration, configuration).expect("a good configuration");
         let answer = |callout: &_| good_answer(callout, &PUBLISHED);
         vm.pass(1);
