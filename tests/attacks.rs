@@ -13,7 +13,7 @@ use rows::{is_test, missing_tests, rows};
 const TABLE: &str = include_str!("../docs/attacks.md");
 
 /// With what the row of each attack begins.
-const ATTACKS: [&str; 33] = [
+const ATTACKS: [&str; 34] = [
     "`alg` `none`, `None`, `nOnE`",
     "an empty signature",
     "HMAC with a public key as its secret",
@@ -28,6 +28,7 @@ const ATTACKS: [&str; 33] = [
     "a secret that is published",
     "ECDSA with `r` and `s` of zero",
     "ECDSA in DER",
+    "the other `s` of an ECDSA signature",
     "a padding of RSA",
     "`crit`",
     "`b64: false`",

@@ -105,16 +105,14 @@ fn no_reading_of_a_public_key_is_a_secret() {
         };
         let about = format!("{name} of {}", key.algorithm());
         let (of_key, of_secret) = (key.kid(), target.secret.kid());
-        for (about, token, reason) in [
+        for (how, token, reason) in [
             ("kid of the key", forged(Algorithm::Hs256, of_key), "TokenSignatureKeyNotFound"),
             ("kid of the secret", forged(Algorithm::Hs256, of_secret), "TokenSignatureInvalid"),
             ("no kid", forged(Algorithm::Hs256, None), "TokenSignatureInvalid"),
             ("HS384", forged(Algorithm::Hs384, None), "TokenSignatureInvalid"),
             ("HS512", forged(Algorithm::Hs512, None), "TokenSignatureInvalid"),
-        ]
-        .map(|(how, token, reason)| (format!("{about}, {how}"), token, reason))
-        {
-            cases.push(refused(about, &token, reason));
+        ] {
+            cases.push(refused(format!("{about}, {how}"), &token, reason));
         }
     }
     assert!(cases.len() > 170, "{} cases", cases.len());
