@@ -24,7 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How long Envoy may take to start: it compiles the module with all its cores, which others may be using as well.
+/// How long Envoy may take to start, or to find that it cannot: it compiles the module with all cores, which others may be
+/// using as well.
 const STARTING: Duration = Duration::from_mins(2);
 
 /// A running Envoy.
@@ -340,7 +341,7 @@ fn run(scratch: &Scratch, mut command: Command) -> Exit {
     let log = scratch.file("envoy.log");
     let output = File::create(&log).unwrap();
     let mut process = command.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
-    let status = poll(PATIENCE, || process.try_wait().unwrap());
+    let status = poll(STARTING, || process.try_wait().unwrap());
     let status = status.unwrap_or_else(|| {
         let _gone_already = process.kill();
         let _status = process.wait();
