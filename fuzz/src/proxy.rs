@@ -13,7 +13,7 @@ use std::{
 
 use validate_jwt::pairs::Pairs;
 
-use crate::{input::START, verifier::Judge};
+use crate::{input::START, reached, verifier::Judge};
 
 /// The root context's id, and the first one of all.
 pub const FIRST_CONTEXT: u32 = 1;
@@ -54,7 +54,8 @@ pub struct Proxy {
     pub documents: Vec<Vec<u8>>,
     /// What encrypted tokens of the harness hold.
     pub sealed: BTreeMap<Vec<u8>, Vec<u8>>,
-    metrics: Vec<String>,
+    /// Metrics with what was added to each.
+    metrics: Vec<(String, i64)>,
     /// Under which name the last decision was counted.
     outcome: Option<String>,
     next_context: u32,
@@ -306,14 +307,22 @@ impl Proxy {
         self.shared.insert(key.to_vec(), (value.to_vec(), check));
     }
 
-    fn count(&mut self, metric: u32) -> u32 {
-        let Some(name) = usize::try_from(metric).ok().and_then(|metric| self.metrics.get(metric)) else {
+    fn count(&mut self, metric: u32, change: i64) -> u32 {
+        let Some((name, sum)) = usize::try_from(metric).ok().and_then(|metric| self.metrics.get_mut(metric))
+        else {
             return abi::BAD_ARGUMENT;
         };
+        *sum += change;
         if let Some((_, outcome)) = name.rsplit_once(".outcome.") {
+            reached::outcome(outcome);
             self.outcome = Some(outcome.to_owned());
         }
         abi::OK
+    }
+
+    /// How many requests wait, as the statistics have it.
+    pub fn shown_waiting(&self) -> i64 {
+        self.metrics.iter().filter(|(name, _)| name.ends_with(".waiting")).map(|(_, sum)| sum).sum()
     }
 
     fn property(&mut self, path: &[u8]) -> Option<Vec<u8>> {

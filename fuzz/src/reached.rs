@@ -1,10 +1,11 @@
 //! How often which end was reached: a target that never sees a token pass shows nothing.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::PathBuf,
     sync::{
-        LazyLock,
+        LazyLock, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -16,6 +17,9 @@ static ALLOWED: AtomicU64 = AtomicU64::new(0);
 static PASSED: AtomicU64 = AtomicU64::new(0);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 static WAITED: AtomicU64 = AtomicU64::new(0);
+
+/// Every name under which the filter counted a decision.
+static OUTCOMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Where the numbers are written, if anywhere.
 static FILE: LazyLock<Option<PathBuf>> = LazyLock::new(|| env::var_os("FUZZ_REACHED").map(PathBuf::from));
@@ -42,6 +46,14 @@ pub fn waited() {
     WAITED.fetch_add(1, Relaxed);
 }
 
+/// The filter counted a decision under this name.
+pub fn outcome(name: &str) {
+    let mut outcomes = OUTCOMES.lock().expect("nobody panics with it");
+    if !outcomes.contains(name) {
+        outcomes.insert(name.to_owned());
+    }
+}
+
 /// An input was run.
 pub fn ran() {
     if RUNS.fetch_add(1, Relaxed).is_multiple_of(1024) {
@@ -52,14 +64,16 @@ pub fn ran() {
 fn write() {
     if let Some(file) = &*FILE {
         let number = |counter: &AtomicU64| counter.load(Relaxed);
+        let outcomes: Vec<String> = OUTCOMES.lock().expect("nobody panics with it").iter().cloned().collect();
         let numbers = format!(
-            "runs {} allowed {} passed {} refused {} waited {} bytes {}\n",
+            "runs {} allowed {} passed {} refused {} waited {} bytes {}\n{}\n",
             number(&RUNS),
             number(&ALLOWED),
             number(&PASSED),
             number(&REFUSED),
             number(&WAITED),
-            allocation::most()
+            allocation::most(),
+            outcomes.join(" ")
         );
         fs::write(file, numbers).expect("FUZZ_REACHED names a file that can be written");
     }

@@ -126,7 +126,22 @@ impl Seeds {
         ];
         for (index, set) in sets.iter().enumerate() {
             for signer in [signers::P256, signers::ED25519, signers::RSA] {
-                self.write("jwks", &format!("{index}-{signer}"), &[&[number(signer)], set.as_bytes()]);
+                self.write("jwks", &format!("{index}-{signer}"), &[&[0, number(signer)], set.as_bytes()]);
+            }
+        }
+        let members = [
+            r#"{"use":"sig","alg":"EdDSA","key_ops":["verify"],"x5t":"t"}"#,
+            r#"{"use":"enc"}"#,
+            r#"{"kid":"","issuer":"https://idp.example"}"#,
+            r#"{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"ed25519"}"#,
+            r#"{"alg":"RS256","kid":"another"}"#,
+        ];
+        for (index, members) in members.iter().enumerate() {
+            for form in [1, 2] {
+                for signer in [signers::P256, signers::ED25519, signers::RSA] {
+                    let choices = [form, number(signer)];
+                    self.write("jwks", &format!("{index}-{form}-{signer}"), &[&choices, members.as_bytes()]);
+                }
             }
         }
         let issuers = [
@@ -166,21 +181,37 @@ impl Seeds {
             "/",
             "/healthz",
             "/admin/x",
+            "/admin/",
             "/PUBLIC",
             "/api/v1/x%20y",
-            "/a/../admin",
-            "/%61dmin",
-            "/a;x=/b",
             "/static/%2e",
+            "/é",
+            "/É",
+            "/ſtatic",
+            // Each is `/admin` to some.
+            "/a/../admin",
+            "/./admin",
+            "//admin",
+            "/%61dmin",
+            "/%2561dmin",
+            "/a;x=/b",
+            "/admin;x",
+            "/%5cadmin",
+            "/x%2f..%2fadmin",
+            "/admin%00",
+            "/adm%0ain",
+            "/admin?x",
+            "/admin#x",
+            "/%252e%252e/admin",
+            "/x/%2e%2e/admin",
         ];
         for (index, rules) in rules.iter().enumerate() {
             for (other, path) in paths.iter().enumerate() {
-                let choices = [number(other % 4), 0, number(index % 2)];
-                self.write(
-                    "routes",
-                    &format!("{index}-{other}"),
-                    &[&choices, rules.as_bytes(), path.as_bytes()],
-                );
+                for is_open in 0..2 {
+                    let choices = [number(other % 4), 0, is_open];
+                    let name = format!("{index}-{other}-{is_open}");
+                    self.write("routes", &name, &[&choices, rules.as_bytes(), path.as_bytes()]);
+                }
             }
         }
     }
@@ -240,6 +271,8 @@ impl Seeds {
             for (name, signing) in [
                 ("stranger", vec![forged(signers::STRANGER), named, 0, 0]),
                 ("secret", vec![forged(signers::STRANGERS_SECRET), named, 0, 0]),
+                // A key that is trusted, under a name that it has not.
+                ("misnamed", vec![forged(signers::ED25519), number(signers::STRANGER), 0, 0]),
                 // One letter, near the end of the signature or in the payload.
                 ("changed", vec![named, 0, 201, 0, 150, b'B', 4]),
                 ("cut", vec![named, 0, 201, 0, 190, 0, 1]),
@@ -249,7 +282,11 @@ impl Seeds {
                     let choices = [&[configuration, 0, 0][..], &signing].concat();
                     self.write("token", &format!("{name}-{configuration}"), &[&choices]);
                 }
-                self.write("jwks", &name, &[&signing, br#"{"keys":[{key:2},{key:3},{key:5}]}"#]);
+                self.write(
+                    "jwks",
+                    &name,
+                    &[&[&[0][..], &signing].concat(), br#"{"keys":[{key:2},{key:3},{key:5}]}"#],
+                );
                 self.write("jwe", &name, &[&[&[0, 0][..], &signing].concat()]);
                 let inline = br#"{"validate-jwt":{"header-name":"Authorization","issuer-signing-keys":[{"value":"{secret:0}"},{"jwk":{key:2}},{"jwk":{key:3}}]}}"#;
                 self.write("config", &name, &[&[&[0][..], &signing].concat(), inline]);

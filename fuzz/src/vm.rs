@@ -319,7 +319,10 @@ impl Vm {
         for id in streams {
             self.leave(id);
         }
+        // Those who left are forgotten.
+        self.pass(2_000);
         for root in roots {
+            assert_eq!(proxy::with(|proxy| proxy.shown_waiting()), 0, "requests that are gone wait");
             self.drop_root(root);
         }
     }

@@ -320,7 +320,7 @@ extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, size: usize, id: 
         let name = String::from_utf8(lent(name, size).to_vec()).expect("a metric's name is text");
         assert!(name.chars().all(|letter| letter.is_ascii_graphic()), "a metric is called {name:?}");
         put(id, u32::try_from(proxy.metrics.len()).expect("metrics without end"));
-        proxy.metrics.push(name);
+        proxy.metrics.push((name, 0));
         OK
     })
 }
@@ -330,7 +330,7 @@ extern "C" fn proxy_increment_metric(metric: u32, offset: i64) -> u32 {
     if offset == 0 {
         return BAD_ARGUMENT;
     }
-    with(|proxy| proxy.count(metric))
+    with(|proxy| proxy.count(metric, offset))
 }
 
 #[unsafe(no_mangle)]
