@@ -161,8 +161,8 @@ impl Seeds {
                 let claims =
                     json!({ "iss": issuer.replace("{tenantid}", "t"), "tid": "t", "exp": 1_700_000_600 })
                         .to_string();
-                for kind in 0..8 {
-                    let choices = [kind & 1, kind >> 1 & 1, kind >> 2 & 1];
+                for kind in 0..24 {
+                    let choices = [kind % 3, kind / 6, kind / 3 % 2];
                     let name = format!("{index}-{other}-{kind}");
                     self.write("discovery", &name, &[&choices, document.as_bytes(), b"", claims.as_bytes()]);
                 }
@@ -220,9 +220,11 @@ impl Seeds {
     fn envelopes(&self) {
         for algorithm in [0, 1, 2, 250, 251] {
             for encryption in 0..4 {
-                let choices = [0, 0, number(signers::ED25519), 0, 0, algorithm, encryption];
+                // With a private key where that is needed; the second time, for claims that nobody signed.
+                let kinds = if algorithm >= 250 { [240, 241] } else { [0, 1] };
+                let choices = [0, kinds[0], number(signers::ED25519), 0, 0, algorithm, encryption];
                 self.write("jwe", &format!("{algorithm}-{encryption}"), &[&choices, b"", b""]);
-                let choices = [255, 255, algorithm, encryption];
+                let choices = [255, kinds[1], algorithm, encryption];
                 self.write("jwe", &format!("bare-{algorithm}-{encryption}"), &[&choices, b"", b""]);
             }
         }
@@ -297,6 +299,8 @@ impl Seeds {
                 }
             }
         }
+        // One letter of the initialization vector, which changes one of the claims.
+        self.write("jwe", "forged-vector", &[&[255, 1, 0, 2, 201, 0, 68, b'E', 4]]);
         let document = br#"{"issuer":"https://b.example","jwks_uri":"https://b.example/keys"}"#;
         for (signer, named) in [(0, 1), (1, 0)] {
             let claims: &[u8] = br#"{"iss":"https://a.example","exp":1700000600}"#;

@@ -37,6 +37,17 @@ const WITH_ISSUERS: &[u8] = br#"{
     "clusters": { "a.example": "a", "b.example": "b", "keys.example": "keys" }
 }"#;
 
+const WITH_DEFAULT: &[u8] = br#"{
+    "validate-jwt": {
+        "header-name": "Authorization",
+        "openid-config": [
+            { "url": "https://a.example/.well-known/openid-configuration" },
+            { "url": "https://b.example/.well-known/openid-configuration" }
+        ]
+    },
+    "default-cluster": "{host}"
+}"#;
+
 /// choices, the hostile provider's discovery document, its key set, payload, JOSE header.
 ///
 /// Two providers; one means well. Whatever the other publishes, it vouches for no token of the first, and nothing is fetched
@@ -44,8 +55,8 @@ const WITH_ISSUERS: &[u8] = br#"{
 pub fn discovery(input: &[u8]) {
     let [choices, document, keys, payload, header] = fields(input);
     let mut choices = Choices::new(choices);
-    let configuration = if choices.flag() { WITH_ISSUERS } else { OPEN };
-    let is_first = choices.flag();
+    let configuration = [OPEN, WITH_ISSUERS, WITH_DEFAULT][choices.below(3)];
+    let order = choices.byte();
     let _unusable = Discovery::parse(document);
     let signer = [P256, ED25519][choices.below(2)];
     let issuer = if signer == P256 { HONEST } else { "https://b.example" };
@@ -56,11 +67,13 @@ pub fn discovery(input: &[u8]) {
     mint::spoil(&mut token, &mut choices);
     let keys = if keys.is_empty() { key_set(&[ED25519]).to_string().into_bytes() } else { fill_in(keys) };
     let hostile = |callout: &Callout| {
-        let cluster = match callout.authority.split(':').next().unwrap_or_default() {
-            "a.example" => "a",
-            "b.example" => "b",
-            "keys.example" => "keys",
-            other => panic!("a callout to {other}"),
+        let host = callout.authority.split(':').next().unwrap_or_default();
+        let cluster = match (host, configuration == WITH_DEFAULT) {
+            ("a.example" | "b.example", true) => host,
+            ("a.example", false) => "a",
+            ("b.example", false) => "b",
+            ("keys.example", false) => "keys",
+            (other, _) => panic!("a callout to {other}"),
         };
         assert_eq!((callout.cluster.as_str(), callout.scheme.as_str()), (cluster, "https"));
         if callout.authority == "a.example"
@@ -75,14 +88,19 @@ pub fn discovery(input: &[u8]) {
     Vm::run(|vm| {
         let root = vm.configure(configuration, configuration).expect("a good configuration");
         vm.pass(1);
-        if is_first {
-            for (number, callout) in vm.callouts() {
-                if callout.authority == "b.example" {
-                    vm.answer(number, hostile(&callout));
+        if order & 1 == 1 {
+            // The hostile one is known first.
+            for _ in 0..2 {
+                for (number, callout) in vm.callouts() {
+                    if callout.authority != "a.example" {
+                        vm.answer(number, hostile(&callout));
+                    }
                 }
             }
         }
-        vm.answer_all(&hostile);
+        if order & 2 == 0 {
+            vm.answer_all(&hostile);
+        }
         let id = vm.request(root, request(&token), None);
         vm.settle(&hostile);
         if vm.phase(id) == Some(Phase::Continued) {
