@@ -27,6 +27,7 @@ mod issuers;
 #[path = "../support/jwe.rs"]
 mod jwe;
 mod limits;
+mod load;
 mod metrics;
 mod outages;
 mod plugins;

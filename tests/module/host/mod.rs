@@ -176,6 +176,15 @@ impl Host {
         self.add_root(configuration)
     }
 
+    /// Starts a plugin and ends it at once, whatever it thinks of its configuration, and gives what that was. Envoy tries
+    /// configurations so, in a VM that it throws away; one that stays must not be the larger for it.
+    pub(crate) fn try_configuration(&mut self, configuration: &[u8]) -> bool {
+        let root = RootId(self.next_context);
+        let is_good = self.add_root(configuration).is_some();
+        self.remove_root(root);
+        is_good
+    }
+
     /// The shared data, for another VM of the same proxy.
     pub(crate) fn shared(&self) -> Shared {
         self.store.data().shared.clone()
@@ -324,6 +333,12 @@ impl Host {
     /// The value of a metric, if it was defined.
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
         self.store.data().metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
+    /// The sum of all metrics of a name: plugins that came one after the other have each its own here, and one in Envoy.
+    pub(crate) fn metric_of_all(&self, name: &str) -> u64 {
+        let metrics = self.store.data().metrics.iter();
+        metrics.filter(|metric| metric.name == name).map(|metric| metric.value).sum()
     }
 
     /// The names of all metrics.
