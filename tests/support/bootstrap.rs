@@ -48,6 +48,7 @@ pub(crate) struct Surroundings<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
     workers: Option<usize>,
+    drain_seconds: Option<u64>,
     listeners: BTreeMap<String, Configuration>,
     module: Option<PathBuf>,
     other_listeners: BTreeMap<String, Value>,
@@ -79,6 +80,16 @@ impl Setup {
 
     pub(crate) fn worker_count(&self) -> usize {
         self.workers.unwrap_or(1)
+    }
+
+    /// Lets listeners that were replaced go on for so long only, and tell their clients at once to come again.
+    pub(crate) fn drained_after(mut self, seconds: u64) -> Self {
+        self.drain_seconds = Some(seconds);
+        self
+    }
+
+    pub(crate) fn drain_seconds(&self) -> Option<u64> {
+        self.drain_seconds
     }
 
     /// Lays another bootstrap over this one, as YAML.

@@ -82,6 +82,7 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(setup.overlay().into_iter().flat_map(|overlay| ["--config-yaml", overlay]))
+            .args(drain_arguments(setup))
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
@@ -138,6 +139,14 @@ impl Envoy {
     /// The counters and gauges whose name holds this text.
     pub(crate) fn statistics(&self, filter: &str) -> BTreeMap<String, u64> {
         statistics(self.admin, filter)
+    }
+
+    /// How much of the machine's memory the process has; `None` on systems that do not say so in `/proc`.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes * 1024)
     }
 
     /// Envoy's own log so far.
@@ -362,6 +371,13 @@ fn command(configuration: &Path) -> Command {
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     command
+}
+
+fn drain_arguments(setup: &Setup) -> Vec<String> {
+    let arguments = |seconds: u64| {
+        ["--drain-time-s", &seconds.to_string(), "--drain-strategy", "immediate"].map(str::to_owned)
+    };
+    setup.drain_seconds().map(arguments).into_iter().flatten().collect()
 }
 
 fn write_bootstrap(

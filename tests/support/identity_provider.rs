@@ -60,18 +60,30 @@ impl Answer {
 
 /// Holds answers back until a test opens it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<Door>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Door {
+    is_open: bool,
+    held: usize,
+}
 
 impl Gate {
     pub(crate) fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
+        self.0.0.lock().unwrap().is_open = true;
         self.0.1.notify_all();
     }
 
+    /// How many answers ever came to it.
+    pub(crate) fn held(&self) -> usize {
+        self.0.0.lock().unwrap().held
+    }
+
     fn pass(&self) {
-        let open = self.0.0.lock().unwrap();
+        let mut door = self.0.0.lock().unwrap();
+        door.held += 1;
         // Whoever waits for what is behind it gives up before.
-        let _outcome = self.0.1.wait_timeout_while(open, 2 * PATIENCE, |open| !*open).unwrap();
+        let _outcome = self.0.1.wait_timeout_while(door, 2 * PATIENCE, |door| !door.is_open).unwrap();
     }
 }
 
