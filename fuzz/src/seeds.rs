@@ -172,10 +172,12 @@ impl Seeds {
 
     fn routes(&self) {
         let rules = [
-            "8/healthz\n2/admin\n10/a",
+            "8/healthz\n2/admin\n:/a",
             "</Public\n4/é\n:/static/",
-            "R/x\nb\n(",
-            "2/api\n:/api/v1\n8/api/v1/x%20y",
+            "R/x\n2/admin\n8/y",
+            ":/api/v1/public\n2/api\n2/admin\n8/static/x%20y",
+            "A/m\nI\n2/admin",
+            "Q\n6/admin\n>/a",
         ];
         let paths = [
             "/",
