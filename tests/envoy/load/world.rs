@@ -59,7 +59,9 @@ impl World {
             .into_iter()
             .map(|listener| (listener, RwLock::new(Authority::plain(&format!("{listener}.example")))))
             .collect();
-        authorities.values().for_each(|authority| authority.read().unwrap().publish(&provider));
+        for authority in authorities.values() {
+            authority.read().unwrap().publish(&provider);
+        }
         let envoy = Envoy::start(&setup(&provider, &authorities, 0));
         let (next, updates) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (sent, second_attempts, wrong) = (Mutex::default(), Mutex::default(), Mutex::default());
