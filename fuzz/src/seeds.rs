@@ -226,7 +226,7 @@ impl Seeds {
                 let kinds = if algorithm >= 250 { [240, 241] } else { [0, 1] };
                 let choices = [0, kinds[0], number(signers::ED25519), 0, 0, algorithm, encryption];
                 self.write("jwe", &format!("{algorithm}-{encryption}"), &[&choices, b"", b""]);
-                let choices = [255, kinds[1], algorithm, encryption];
+                let choices = [254, kinds[1], algorithm, encryption];
                 self.write("jwe", &format!("bare-{algorithm}-{encryption}"), &[&choices, b"", b""]);
             }
         }
@@ -302,7 +302,7 @@ impl Seeds {
             }
         }
         // One letter of the initialization vector, which changes one of the claims.
-        self.write("jwe", "forged-vector", &[&[255, 1, 0, 2, 201, 0, 68, b'E', 4]]);
+        self.write("jwe", "forged-vector", &[&[254, 1, 0, 2, 201, 0, 68, b'E', 4]]);
         let document = br#"{"issuer":"https://b.example","jwks_uri":"https://b.example/keys"}"#;
         for (signer, named) in [(0, 1), (1, 0)] {
             let claims: &[u8] = br#"{"iss":"https://a.example","exp":1700000600}"#;

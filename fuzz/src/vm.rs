@@ -274,6 +274,8 @@ impl Vm {
             }
         });
         call(root, || proxy_on_tick(root));
+        let (is_alone, shown) = proxy::with(|proxy| (proxy.roots.len() == 1, proxy.shown_waiting()));
+        assert!(!is_alone || Self::is_any_waiting() || shown == 0, "requests that are gone wait");
         Self::judge_resumed();
     }
 

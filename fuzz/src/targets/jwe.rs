@@ -42,7 +42,8 @@ pub fn jwe(input: &[u8]) {
     let [choices, outer, payload, inner, raw] = fields(input);
     let mut choices = Choices::new(choices);
     let payload = payload_or_usual(payload, "https://idp.example");
-    let is_unsigned = choices.byte() == 255;
+    // Never the byte that ends the field.
+    let is_unsigned = choices.byte() >= 250;
     let kind = choices.byte();
     let configuration = &CONFIGURATIONS[usize::from(kind & 1)][usize::from(kind >= 240)];
     let plaintext = if is_unsigned { payload } else { mint::token(inner, &payload, &mut choices) };
