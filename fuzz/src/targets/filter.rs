@@ -14,6 +14,9 @@ const MAX_STEPS: usize = 64;
 /// Requests beyond these would only be more of the same.
 const MAX_REQUESTS: usize = 24;
 
+/// As many ticks as there are plugins must fit into a step of time.
+const MAX_PLUGINS: usize = 4;
+
 /// steps, configuration, another one, JOSE header, payload, document.
 pub fn filter(input: &[u8]) {
     let [steps, first, second, header, payload, document] = fields(input);
@@ -238,6 +241,9 @@ impl Story<'_, '_> {
     /// A new configuration: requests that wait under the old one are finished by it.
     fn reconfigure(&mut self) {
         let configuration = self.configurations[self.steps.below(2)].clone();
+        if proxy::with(|proxy| proxy.roots.len()) >= MAX_PLUGINS {
+            return;
+        }
         if let Some(root) = self.vm.configure(&configuration, &configuration) {
             self.root = root;
         }
