@@ -89,6 +89,8 @@ struct InFlight {
     /// says what it would.
     discovery: Option<(Discovery, Vec<u8>)>,
     for_unknown_key: bool,
+    /// Which documents were the last that any VM had, when it began.
+    follows: u64,
     /// When the first request of the fetch was sent.
     since: Timestamp,
     deadline: Timestamp,
@@ -265,6 +267,7 @@ impl Provider {
             fetch: self.next_request(cluster, url),
             discovery,
             for_unknown_key,
+            follows: self.seen.published,
             since: now,
             deadline,
         };
@@ -274,6 +277,9 @@ impl Provider {
     /// Gives up a fetch that got no answer.
     pub(super) fn expire(&mut self, sharing: Option<&Sharing>, moment: Moment) -> Option<Step> {
         let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= moment.steady())?;
+        if let Some(step) = self.overtaken(&in_flight, sharing, moment) {
+            return Some(step);
+        }
         let fault = FetchFault::TimedOut;
         let (url, cluster) = (in_flight.fetch.url.clone(), in_flight.fetch.cluster.clone());
         Some(self.fail(FetchError::Fault { url, cluster, fault }, &in_flight, sharing, moment))
@@ -288,6 +294,9 @@ impl Provider {
         moment: Moment,
     ) -> Option<Step> {
         let mut in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
+        if let Some(step) = self.overtaken(&in_flight, sharing, moment) {
+            return Some(step);
+        }
         let discovery = in_flight.discovery.take();
         let body = self.settings.limits.body(fetch, response);
         let step = match discovery {
@@ -298,9 +307,7 @@ impl Provider {
                     if let Some(sharing) = sharing {
                         self.renew_lease(deadline, sharing, moment);
                     }
-                    let (for_unknown_key, since) = (in_flight.for_unknown_key, in_flight.since);
-                    let discovery = Some((discovery, text));
-                    let next = InFlight { fetch, discovery, for_unknown_key, since, deadline };
+                    let next = InFlight { fetch, discovery: Some((discovery, text)), deadline, ..in_flight };
                     Step::Next(self.in_flight.insert(next).fetch.clone())
                 },
             ),

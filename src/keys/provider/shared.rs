@@ -1,6 +1,6 @@
 //! A provider's part in what the VMs of the process tell each other.
 
-use super::{MAX_ISSUERS, Provider, Step};
+use super::{InFlight, MAX_ISSUERS, Provider, Step};
 use crate::{
     discovery::Discovery,
     issuer::Issuer,
@@ -73,6 +73,24 @@ impl Provider {
             }
         }
         false
+    }
+
+    /// What ends a fetch that took so long that another VM had the right to fetch after it, and has brought newer documents: what
+    /// this one brings would take keys away that the provider has published since.
+    pub(super) fn overtaken(
+        &mut self,
+        fetch: &InFlight,
+        sharing: Option<&Sharing>,
+        moment: Moment,
+    ) -> Option<Step> {
+        let sharing = sharing?;
+        let (record, _) = sharing.record(&self.entries);
+        let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
+        if is_own || record.published == fetch.follows {
+            return None;
+        }
+        let step = self.follow(record, sharing, moment);
+        Some(step.unwrap_or(Step::EndedElsewhere { for_unknown_key: false }))
     }
 
     /// The fetch goes on with a second request.

@@ -96,6 +96,32 @@ fn a_late_good_answer_is_good_for_all() {
 }
 
 #[test]
+fn a_late_answer_takes_no_newer_key_away() {
+    for is_good in [true, false] {
+        let mut process = Process::of(2);
+        process.serve("old");
+        process.vms[0].wait(1, true);
+        process.vms[0].tick();
+        process.vms[0].ok(&discovery(ISSUER, "https://idp.example/keys"));
+        process.vms[1].now = process.vms[1].now.after(seconds(7));
+        process.vms[1].wait(2, true);
+        process.vms[1].serve("new");
+        // The thread of the first VM goes on, and its answer is from before the rotation.
+        process.vms[0].now = process.vms[1].now;
+        if is_good {
+            process.vms[0].ok(&key_set("old"));
+        } else {
+            process.vms[0].answer(Err(FetchFault::Broken));
+        }
+        process.tick();
+        assert!(process.all_have("new"));
+        assert_eq!(process.vms[0].woken.len(), 1);
+        let vm = &process.vms[0];
+        assert_eq!(vm.provider().retry_after_failure(vm.time()), None);
+    }
+}
+
+#[test]
 fn the_second_request_of_a_fetch_has_its_own_time() {
     let mut process = Process::of(2);
     process.tick();
