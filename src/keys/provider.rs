@@ -4,19 +4,16 @@ use std::time::Duration;
 
 use super::{
     Fetched, ProviderId,
-    clock::Moment,
-    fetch::{Fetch, FetchError, FetchFault, Limits, Response},
+    fetch::{Fetch, FetchError, Limits},
     schedule::{Jitter, Schedule, backoff},
-    sharing::{Answer, Record, Sharing},
+    sharing::Record,
 };
 use crate::{
     clusters::Clusters, discovery::Discovery, issuer::Issuer, jwk::KeySet, time::Timestamp, url::Url,
 };
 
+mod fetching;
 mod shared;
-
-/// How long after the timeout a fetch that the proxy never answers is given up.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// How many issuers of one provider are known at a time. A document that names another issuer than before, in error or for
 /// good, takes nothing from those who hold tokens of the earlier one: its keys last as long as those of a provider that is
@@ -131,12 +128,6 @@ pub enum Availability<'p> {
     },
 }
 
-impl InFlight {
-    fn end(&self, result: Result<Fetched, FetchError>, now: Timestamp) -> Step {
-        Step::Ended { result, for_unknown_key: self.for_unknown_key, took: now.since(self.since) }
-    }
-}
-
 impl Publication {
     /// How long ago it was published.
     pub fn age(&self, now: Timestamp) -> Duration {
@@ -241,147 +232,6 @@ impl Provider {
         if self.in_flight.is_none() && (self.is_leased(now) || self.may_fetch_for_key(now)) {
             self.key_wanted = true;
         }
-    }
-
-    /// Starts a fetch when one is due and no other VM has the right to it. What is learnt of the others' goes to `steps`.
-    pub(super) fn start(
-        &mut self,
-        sharing: Option<&Sharing>,
-        moment: Moment,
-        steps: &mut Vec<Step>,
-    ) -> Option<Fetch> {
-        let now = moment.steady();
-        if !self.is_due(now) || !sharing.is_none_or(|sharing| self.claim(sharing, moment, steps)) {
-            return None;
-        }
-        let for_unknown_key = std::mem::take(&mut self.key_wanted);
-        if for_unknown_key {
-            self.last_fetch_for_key = Some(now);
-        }
-        let (cluster, url) = (self.settings.cluster.clone(), self.settings.url.clone());
-        let discovery = self
-            .configured_issuer()
-            .map(|issuer| (Discovery { issuer: issuer.clone(), jwks_uri: url.clone() }, Vec::new()));
-        let deadline = self.deadline(now);
-        let sent = InFlight {
-            fetch: self.next_request(cluster, url),
-            discovery,
-            for_unknown_key,
-            follows: self.seen.published,
-            since: now,
-            deadline,
-        };
-        Some(self.in_flight.insert(sent).fetch.clone())
-    }
-
-    /// Gives up a fetch that got no answer.
-    pub(super) fn expire(&mut self, sharing: Option<&Sharing>, moment: Moment) -> Option<Step> {
-        let in_flight = self.in_flight.take_if(|in_flight| in_flight.deadline <= moment.steady())?;
-        if let Some(step) = self.overtaken(&in_flight, sharing, moment) {
-            return Some(step);
-        }
-        let fault = FetchFault::TimedOut;
-        let (url, cluster) = (in_flight.fetch.url.clone(), in_flight.fetch.cluster.clone());
-        Some(self.fail(FetchError::Fault { url, cluster, fault }, &in_flight, sharing, moment))
-    }
-
-    /// Takes an answer; `None` when it is not the one that is waited for.
-    pub(super) fn answer(
-        &mut self,
-        fetch: &Fetch,
-        response: Result<Response, FetchFault>,
-        sharing: Option<&Sharing>,
-        moment: Moment,
-    ) -> Option<Step> {
-        let mut in_flight = self.in_flight.take_if(|in_flight| in_flight.fetch.serial == fetch.serial)?;
-        if let Some(step) = self.overtaken(&in_flight, sharing, moment) {
-            return Some(step);
-        }
-        let discovery = in_flight.discovery.take();
-        let body = self.settings.limits.body(fetch, response);
-        let step = match discovery {
-            None => body.and_then(|body| Ok((self.read_discovery(&body)?, body))).map(
-                |((cluster, discovery), text)| {
-                    let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
-                    let deadline = self.deadline(moment.steady());
-                    if let Some(sharing) = sharing {
-                        self.renew_lease(deadline, sharing, moment);
-                    }
-                    let next = InFlight { fetch, discovery: Some((discovery, text)), deadline, ..in_flight };
-                    Step::Next(self.in_flight.insert(next).fetch.clone())
-                },
-            ),
-            Some((Discovery { issuer, .. }, discovery)) => body
-                .and_then(|keys| Ok((KeySet::parse(&keys).map_err(FetchError::KeySet)?, keys)))
-                .map(|(set, keys)| {
-                    let answer = Answer { at: moment.shown_at(moment.steady()), discovery, keys };
-                    self.succeed(issuer, set, answer, &in_flight, sharing, moment)
-                }),
-        };
-        Some(step.unwrap_or_else(|error| self.fail(error, &in_flight, sharing, moment)))
-    }
-
-    /// The end of a fetch that brought keys.
-    fn succeed(
-        &mut self,
-        issuer: Issuer,
-        keys: KeySet,
-        answer: Answer,
-        ended: &InFlight,
-        sharing: Option<&Sharing>,
-        moment: Moment,
-    ) -> Step {
-        let now = moment.steady();
-        let fetched = Fetched {
-            keys: keys.keys().len(),
-            skipped: keys.skipped().len(),
-            first_skipped: keys.skipped().first().copied(),
-        };
-        self.publish(issuer, keys, now);
-        self.failures = 0;
-        self.schedule_refresh();
-        if let Some(sharing) = sharing {
-            self.tell_answer(answer, ended.for_unknown_key, sharing, moment);
-        }
-        ended.end(Ok(fetched), now)
-    }
-
-    /// The end of a fetch that brought none.
-    fn fail(
-        &mut self,
-        error: FetchError,
-        ended: &InFlight,
-        sharing: Option<&Sharing>,
-        moment: Moment,
-    ) -> Step {
-        self.back_off(moment.steady());
-        if let Some(sharing) = sharing {
-            self.tell_failure(ended.for_unknown_key, sharing, moment);
-        }
-        ended.end(Err(error), moment.steady())
-    }
-
-    fn read_discovery(&self, document: &[u8]) -> Result<(String, Discovery), FetchError> {
-        let discovery = self.settings.limits.discovery(document, self.settings.url.host())?;
-        let clusters = &self.settings.clusters;
-        let cluster = if discovery.jwks_uri.host() == self.settings.url.host() {
-            clusters.for_configured(&discovery.jwks_uri)
-        } else {
-            clusters.named(&discovery.jwks_uri).map(str::to_owned)
-        };
-        match cluster {
-            Some(cluster) => Ok((cluster, discovery)),
-            None => Err(FetchError::ForeignJwksUri(discovery.jwks_uri)),
-        }
-    }
-
-    fn next_request(&mut self, cluster: String, url: Url) -> Fetch {
-        self.serial = self.serial.wrapping_add(1);
-        Fetch { provider: self.id, cluster, url, serial: self.serial }
-    }
-
-    fn deadline(&self, now: Timestamp) -> Timestamp {
-        now.after(self.settings.schedule.timeout).after(GRACE)
     }
 
     /// The next fetch is due when what is newest has to be renewed.
