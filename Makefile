@@ -141,7 +141,7 @@ fuzz-smoke:
 fuzz-build: $(CARGO_FUZZ)
 	@echo "== Building the fuzz targets and what they start from"
 	@$(CARGO_FUZZ) build $(FUZZ_FLAGS)
-	@$(CARGO_FUZZ) run $(FUZZ_FLAGS) seeds -- -runs=0 2>&1 | grep -v "^INFO" || true
+	@$(CARGO_FUZZ) run $(FUZZ_FLAGS) seeds -- -runs=0 2>&1 | { grep -v "^INFO" || true; }
 
 # Targets, seconds. What is found lies in fuzz/artifacts/, and a run that never saw a token pass has shown nothing.
 define run_fuzz_targets

@@ -26,6 +26,8 @@ use stream::Request;
 
 /// What the contexts of one plugin share.
 struct Plugin {
+    /// As the proxy's configuration calls it.
+    name: String,
     rulebook: Rulebook,
     strip: Strip,
     tools: Rc<Tools>,

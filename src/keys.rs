@@ -377,7 +377,9 @@ impl KeyStore {
     pub fn until_next(&self, now: Timestamp) -> Option<Duration> {
         let now = self.time(now);
         let next = self.providers.iter().map(|provider| provider.next_event().since(now)).min()?;
-        let is_awaited = |provider: &Provider| provider.is_leased(now) && self.waiting_for(provider.id()) > 0;
+        let is_awaited = |provider: &Provider| {
+            provider.is_leased(now) && self.waiting.iter().any(|waiting| waiting.wish.contains(provider.id()))
+        };
         Some(match &self.sharing {
             None => next,
             Some(_) if self.providers.iter().any(is_awaited) => next.min(AWAITED_NEWS),

@@ -55,8 +55,9 @@ pub(super) fn log_report(plugin: &Plugin, report: &Report) {
     let Some(provider) = keys.provider(report.provider) else {
         return;
     };
-    // The number is how statistics call it.
-    let who = format!("provider {}, {}", report.provider.index(), provider.url());
+    // Root contexts have no name in the proxy's log. The number is how statistics call the provider.
+    let (plugin, number) = (Excerpt(&plugin.name), report.provider.index());
+    let who = format!("plugin {plugin}, provider {number}, {}", provider.url());
     let seconds = report.next.as_secs_f32();
     match &report.result {
         Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {

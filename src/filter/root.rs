@@ -31,9 +31,6 @@ use crate::{
 /// The timer's resolution: how soon a request that needs a fetch gets one.
 const SOON: Duration = Duration::from_millis(1);
 
-/// The longest time between two ticks: as much is lost when the clock is set back.
-const LATER: Duration = Duration::from_secs(1);
-
 /// How old the gauges get when nothing happens.
 const GAUGES: Duration = Duration::from_secs(1);
 
@@ -118,6 +115,7 @@ impl Root {
         // What an earlier configuration fetched, this one has for its first request.
         keys.learn(host::now());
         self.plugin = Some(Rc::new(Plugin {
+            name: name.to_owned(),
             rulebook: configuration.rulebook,
             strip: configuration.strip,
             tools: Tools::get(),
@@ -168,8 +166,7 @@ impl Root {
             plugin.metrics.show_providers(&plugin.keys.borrow(), now);
             self.shown = now;
         }
-        let next =
-            plugin.keys.borrow().until_next(now).map_or(Duration::ZERO, |next| next.clamp(SOON, LATER));
+        let next = plugin.keys.borrow().until_next(now).map_or(Duration::ZERO, |next| next.max(SOON));
         plugin.is_summoned.set(next == SOON);
         host::set_tick_period(next);
     }

@@ -69,7 +69,7 @@ impl Story<'_, '_> {
             }
             self.step();
         }
-        proxy::with(|proxy| (proxy.faults.edit, proxy.faults.head) = (0, None));
+        proxy::with(|proxy| (proxy.faults.edit, proxy.faults.head, proxy.faults.shared) = (0, None, 0));
         self.vm.settle(&|callout| good_answer(callout, &PUBLISHED));
         for id in &self.requests {
             assert_ne!(self.vm.phase(*id), Some(Phase::Fresh), "a request that nobody decided");
@@ -117,8 +117,8 @@ impl Story<'_, '_> {
             13 => self.reconfigure(),
             14 => self.vm.drop_idle_roots(self.root),
             _ => {
-                let status = [0, 10][self.steps.below(2)];
-                proxy::with(|proxy| proxy.faults.metric = status);
+                let (metric, shared) = ([0, 10][self.steps.below(2)], [0, 0, 1, 10][self.steps.below(4)]);
+                proxy::with(|proxy| (proxy.faults.metric, proxy.faults.shared) = (metric, shared));
             }
         }
     }
