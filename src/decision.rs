@@ -115,6 +115,9 @@ impl Decision<'_> {
     /// Whether it might be another one with newer keys.
     pub fn may_change_with_keys(&self) -> bool {
         match self {
+            Self::Allow { passage: Passage::ReportOnly { refused, .. }, .. } => {
+                refused.denial.rejection.depends_on_keys()
+            }
             Self::Allow { .. } => false,
             Self::Refuse { refused, .. } => refused.denial.rejection.depends_on_keys(),
             Self::AwaitKeys { .. } => true,

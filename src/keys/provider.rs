@@ -65,6 +65,8 @@ pub struct Provider {
     last_fetch_for_key: Option<Timestamp>,
     /// What its entries in the shared data begin with.
     entries: String,
+    /// Whether it goes its own way, because it may not use what other configurations of the plugin make of the same URL.
+    is_apart: bool,
     /// What the record there said last.
     seen: Record,
 }
@@ -86,8 +88,8 @@ struct InFlight {
     /// says what it would.
     discovery: Option<(Discovery, Vec<u8>)>,
     for_unknown_key: bool,
-    /// Which documents were the last that any VM had, when it began.
-    follows: u64,
+    /// What the VMs had told each other when it began.
+    follows: Record,
     /// When the first request of the fetch was sent.
     since: Timestamp,
     deadline: Timestamp,
@@ -152,6 +154,7 @@ impl Provider {
             key_wanted: false,
             last_fetch_for_key: None,
             entries: String::new(),
+            is_apart: false,
             seen: Record::default(),
         }
     }

@@ -193,6 +193,8 @@ pub(super) struct Answer {
     pub(super) discovery: Vec<u8>,
     /// The key set.
     pub(super) keys: Vec<u8>,
+    /// By which cluster the key set came.
+    pub(super) cluster: String,
 }
 
 /// The first line of an entry of documents; the documents follow it, one after the other.
@@ -206,6 +208,7 @@ struct Sizes {
     at: i64,
     discovery: usize,
     keys: usize,
+    cluster: String,
 }
 
 impl Documents {
@@ -218,6 +221,7 @@ impl Documents {
             at: answer.at.as_millis(),
             discovery: answer.discovery.len(),
             keys: answer.keys.len(),
+            cluster: answer.cluster.clone(),
         });
         let mut bytes = serde_json::to_vec(&Contents(sizes.collect())).ok()?;
         bytes.push(b'\n');
@@ -237,8 +241,9 @@ impl Documents {
             rest = left;
             Some(taken.to_vec())
         };
-        let answers = sizes.into_iter().map(|Sizes { at, discovery, keys }| {
-            Some(Answer { at: Timestamp::from_millis(at), discovery: take(discovery)?, keys: take(keys)? })
+        let answers = sizes.into_iter().map(|Sizes { at, discovery, keys, cluster }| {
+            let (discovery, keys) = (take(discovery)?, take(keys)?);
+            Some(Answer { at: Timestamp::from_millis(at), discovery, keys, cluster })
         });
         let answers = answers.collect::<Option<_>>()?;
         rest.is_empty().then_some(Self(answers))

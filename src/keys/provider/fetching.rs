@@ -35,9 +35,13 @@ impl Provider {
         steps: &mut Vec<Step>,
     ) -> Option<Fetch> {
         let now = moment.steady();
-        if !self.is_due(now) || !sharing.is_none_or(|sharing| self.claim(sharing, moment, steps)) {
+        if !self.is_due(now) {
             return None;
         }
+        let follows = match self.common(sharing) {
+            Some(sharing) => self.claim(sharing, moment, steps)?,
+            None => self.seen,
+        };
         let for_unknown_key = std::mem::take(&mut self.key_wanted);
         if for_unknown_key {
             self.last_fetch_for_key = Some(now);
@@ -51,7 +55,7 @@ impl Provider {
             fetch: self.next_request(cluster, url),
             discovery,
             for_unknown_key,
-            follows: self.seen.published,
+            follows,
             since: now,
             deadline,
         };
@@ -88,7 +92,7 @@ impl Provider {
                 |((cluster, discovery), text)| {
                     let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
                     let deadline = self.deadline(moment.steady());
-                    if let Some(sharing) = sharing {
+                    if let Some(sharing) = self.common(sharing) {
                         self.renew_lease(deadline, sharing, moment);
                     }
                     let next = InFlight { fetch, discovery: Some((discovery, text)), deadline, ..in_flight };
@@ -98,7 +102,8 @@ impl Provider {
             Some((Discovery { issuer, .. }, discovery)) => body
                 .and_then(|keys| Ok((KeySet::parse(&keys).map_err(FetchError::KeySet)?, keys)))
                 .map(|(set, keys)| {
-                    let answer = Answer { at: moment.shown_at(moment.steady()), discovery, keys };
+                    let (at, cluster) = (moment.shown_at(moment.steady()), fetch.cluster.clone());
+                    let answer = Answer { at, discovery, keys, cluster };
                     self.succeed(issuer, set, answer, &in_flight, sharing, moment)
                 }),
         };
@@ -121,12 +126,12 @@ impl Provider {
             skipped: keys.skipped().len(),
             first_skipped: keys.skipped().first().copied(),
         };
+        if let Some(sharing) = self.common(sharing) {
+            self.tell_answer(&issuer, answer, ended.for_unknown_key, sharing, moment);
+        }
         self.publish(issuer, keys, now);
         self.failures = 0;
         self.schedule_refresh();
-        if let Some(sharing) = sharing {
-            self.tell_answer(answer, ended.for_unknown_key, sharing, moment);
-        }
         ended.end(Ok(fetched), now)
     }
 
@@ -138,9 +143,19 @@ impl Provider {
         sharing: Option<&Sharing>,
         moment: Moment,
     ) -> Step {
-        self.back_off(moment.steady());
-        if let Some(sharing) = sharing {
-            self.tell_failure(ended.for_unknown_key, sharing, moment);
+        let sharing = self.common(sharing);
+        // Who took too long has lost the right to fetch, and another's fetch says more.
+        if !sharing.is_some_and(|sharing| self.is_leased_to_another(sharing)) {
+            self.back_off(moment.steady());
+            match (sharing, &error) {
+                // That this thread could not send says nothing of the provider: Envoy's main thread has its VM before its
+                // clusters.
+                (Some(sharing), FetchError::Fault { fault: FetchFault::NotSent, .. }) => {
+                    self.give_back(ended, sharing);
+                }
+                (Some(sharing), _) => self.tell_failure(ended.for_unknown_key, sharing, moment),
+                (None, _) => {}
+            }
         }
         ended.end(Err(error), moment.steady())
     }

@@ -1,8 +1,9 @@
 //! A provider's part in what the VMs of the process tell each other.
 
+use std::time::Duration;
+
 use super::{InFlight, MAX_ISSUERS, Provider, Step};
 use crate::{
-    discovery::Discovery,
     issuer::Issuer,
     jwk::KeySet,
     keys::{
@@ -27,36 +28,53 @@ impl Provider {
         self.entries = sharing.provider(&[kind, issuer, &url, &self.settings.cluster]);
     }
 
+    /// What it has in common with the other VMs.
+    pub(super) fn common<'s>(&self, sharing: Option<&'s Sharing>) -> Option<&'s Sharing> {
+        sharing.filter(|_| !self.is_apart)
+    }
+
     /// Takes over what other VMs learnt since it was looked at last.
     pub(in crate::keys) fn learn(&mut self, sharing: &Sharing, moment: Moment) -> Option<Step> {
+        let sharing = self.common(Some(sharing))?;
         let (record, _) = sharing.record(&self.entries);
         self.follow(record, sharing, moment)
     }
 
-    /// Gives the right to fetch back, with the fetch: nobody will hear its answer.
+    /// Leaves the fetch that goes on to another VM: nobody will hear its answer here.
     pub(in crate::keys) fn release(&mut self, sharing: &Sharing) {
-        let Some(given_up) = self.in_flight.take() else {
-            return;
-        };
-        let released = sharing.change_record(&self.entries, |record| {
+        if let (Some(fetch), Some(sharing)) = (self.in_flight.take(), self.common(Some(sharing))) {
+            self.give_back(&fetch, sharing);
+        }
+    }
+
+    /// Gives the right to fetch back, as if this fetch had never begun.
+    pub(super) fn give_back(&mut self, fetch: &InFlight, sharing: &Sharing) {
+        let given_back = sharing.change_record(&self.entries, |record| {
             let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
-            // What was not fetched does not count for the interval.
-            let last_fetch_for_key = record.last_fetch_for_key.filter(|_| !given_up.for_unknown_key);
+            let before = if fetch.for_unknown_key { &fetch.follows } else { record };
+            let last_fetch_for_key = before.last_fetch_for_key;
             is_own.then_some(Record { lease: None, last_fetch_for_key, ..*record })
         });
-        if released.is_some() {
+        if let Some(record) = given_back {
+            self.seen = record;
             sharing.announce();
         }
     }
 
-    /// Asks for the right to fetch; false when another VM has it, or has fetched meanwhile.
-    pub(super) fn claim(&mut self, sharing: &Sharing, moment: Moment, steps: &mut Vec<Step>) -> bool {
+    /// Asks for the right to fetch; gives what the VMs had told each other before, or nothing when another one has the right, or
+    /// has fetched meanwhile.
+    pub(super) fn claim(
+        &mut self,
+        sharing: &Sharing,
+        moment: Moment,
+        steps: &mut Vec<Step>,
+    ) -> Option<Record> {
         let now = moment.steady();
         for _ in 0..MAX_CLAIMS {
             let (record, check) = sharing.record(&self.entries);
             steps.extend(self.follow(record, sharing, moment));
             if !self.is_due(now) {
-                return false;
+                return None;
             }
             let until = moment.shown_at(self.deadline(now)).as_millis();
             let for_key = self.key_wanted.then(|| moment.shown_at(now).as_millis());
@@ -69,10 +87,16 @@ impl Provider {
             if sharing.write_record(&self.entries, &claimed, check) != Written::Conflict {
                 self.leased_until = None;
                 self.seen = claimed;
-                return true;
+                return Some(record);
             }
         }
-        false
+        None
+    }
+
+    /// Whether another VM has the right to fetch by now.
+    pub(super) fn is_leased_to_another(&self, sharing: &Sharing) -> bool {
+        let (record, _) = sharing.record(&self.entries);
+        record.lease.is_some_and(|lease| lease.holder != sharing.holder())
     }
 
     /// What ends a fetch that took so long that another VM had the right to fetch after it, and has brought newer documents: what
@@ -83,10 +107,10 @@ impl Provider {
         sharing: Option<&Sharing>,
         moment: Moment,
     ) -> Option<Step> {
-        let sharing = sharing?;
+        let sharing = self.common(sharing)?;
         let (record, _) = sharing.record(&self.entries);
         let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
-        if is_own || record.published == fetch.follows {
+        if is_own || record.published == fetch.follows.published {
             return None;
         }
         let step = self.follow(record, sharing, moment);
@@ -105,12 +129,13 @@ impl Provider {
     /// Tells the other VMs what the provider answered.
     pub(super) fn tell_answer(
         &mut self,
+        issuer: &Issuer,
         answer: Answer,
         for_unknown_key: bool,
         sharing: &Sharing,
         moment: Moment,
     ) {
-        let documents = self.with_earlier_issuers(answer, sharing, moment);
+        let documents = self.with_earlier_issuers(issuer, answer, sharing, moment);
         // Before the record that says they are there.
         sharing.write_documents(&self.entries, &documents);
         let told = sharing.change_record(&self.entries, |record| {
@@ -126,7 +151,6 @@ impl Provider {
     pub(super) fn tell_failure(&mut self, for_unknown_key: bool, sharing: &Sharing, moment: Moment) {
         let next_attempt = moment.shown_at(self.next_fetch).as_millis();
         let told = sharing.change_record(&self.entries, |record| {
-            // Who took too long has lost the right, and another's fetch says more.
             let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
             let failures = self.failures;
             let failed = Record { failures, next_attempt, lease: None, ..ended(record, for_unknown_key) };
@@ -137,14 +161,18 @@ impl Provider {
     }
 
     /// The answer with the newest one of each other issuer that the provider named before, as long as its keys may be used.
-    fn with_earlier_issuers(&self, answer: Answer, sharing: &Sharing, moment: Moment) -> Documents {
-        let issuer_of = |answer: &Answer| Discovery::parse(&answer.discovery).ok().map(|found| found.issuer);
-        let issuer = issuer_of(&answer);
+    fn with_earlier_issuers(
+        &self,
+        issuer: &Issuer,
+        answer: Answer,
+        sharing: &Sharing,
+        moment: Moment,
+    ) -> Documents {
         let max_stale = self.settings.schedule.max_stale;
         let earlier = sharing.documents(&self.entries, self.settings.limits.max_response_bytes);
         let earlier = earlier.into_iter().flat_map(|Documents(answers)| answers).filter(|earlier| {
-            let found = issuer_of(earlier);
-            found.is_some() && found != issuer && arrival(earlier, moment).after(max_stale) >= moment.steady()
+            arrival(earlier, moment).after(max_stale) >= moment.steady()
+                && matches!(self.read(earlier), Ok(Some((other, _))) if other != *issuer)
         });
         Documents(std::iter::once(answer).chain(earlier).take(MAX_ISSUERS).collect())
     }
@@ -160,22 +188,26 @@ impl Provider {
             let known = self.leased_until.filter(|_| seen.lease == record.lease);
             known.map_or(until, |known| known.min(until))
         });
-        let last_fetch_for_key = record.last_fetch_for_key.map(|last| shown(last).min(now));
-        self.last_fetch_for_key = self.last_fetch_for_key.max(last_fetch_for_key);
+        // Taken over once: what lies ahead, because the clock was set back, must not stay ahead.
+        if record.last_fetch_for_key != seen.last_fetch_for_key {
+            self.last_fetch_for_key = record.last_fetch_for_key.map(|last| shown(last).min(now));
+        }
         if record.ended == seen.ended {
             return None;
         }
         let for_unknown_key = record.ended_for_key != seen.ended_for_key;
-        if record.published != seen.published
-            && let Err(error) = self.adopt(sharing, moment)
-        {
-            // What another configuration of the plugin made of it does not suit this one, which has to see for itself.
-            self.back_off(now);
-            return Some(Step::Ended {
-                result: Err(error),
-                for_unknown_key,
-                took: std::time::Duration::ZERO,
-            });
+        if record.published != seen.published {
+            match self.adopt(sharing, moment) {
+                Ok(true) => {}
+                // It is not for this configuration, which fetches when it is due.
+                Ok(false) => return None,
+                Err(error) => {
+                    // By this configuration's rules it is none, and that is nobody else's failure.
+                    self.is_apart = true;
+                    self.back_off(now);
+                    return Some(Step::Ended { result: Err(error), for_unknown_key, took: Duration::ZERO });
+                }
+            }
         }
         self.key_wanted = false;
         self.failures = record.failures;
@@ -187,21 +219,45 @@ impl Provider {
         Some(Step::EndedElsewhere { for_unknown_key })
     }
 
-    /// Takes over what another VM fetched, with the same strictness as what this one fetches.
-    fn adopt(&mut self, sharing: &Sharing, moment: Moment) -> Result<(), FetchError> {
+    /// Takes over what another VM fetched; false when there is no newest answer that is for this configuration, an error when
+    /// there is one that it may not use.
+    fn adopt(&mut self, sharing: &Sharing, moment: Moment) -> Result<bool, FetchError> {
         let max_bytes = self.settings.limits.max_response_bytes;
         let Some(Documents(answers)) = sharing.documents(&self.entries, max_bytes) else {
-            return Ok(());
+            return Ok(false);
         };
-        for answer in answers.iter().take(MAX_ISSUERS).rev() {
-            let issuer = match self.configured_issuer() {
-                Some(issuer) => issuer.clone(),
-                None => self.read_discovery(&answer.discovery)?.1.issuer,
-            };
-            let keys = KeySet::parse(&answer.keys).map_err(FetchError::KeySet)?;
-            self.publish(issuer, keys, arrival(answer, moment));
+        let mut answers = answers.iter().take(MAX_ISSUERS);
+        let Some(newest) = answers.next() else {
+            return Ok(false);
+        };
+        let Some((issuer, keys)) = self.read(newest)? else {
+            return Ok(false);
+        };
+        for earlier in answers.rev() {
+            // Whose use was allowed once, perhaps.
+            if let Ok(Some((issuer, keys))) = self.read(earlier) {
+                self.publish(issuer, keys, arrival(earlier, moment));
+            }
         }
-        Ok(())
+        self.publish(issuer, keys, arrival(newest, moment));
+        Ok(true)
+    }
+
+    /// Reads an answer that another VM had, with the same strictness as one that comes here; `None` when its keys came by another
+    /// cluster than they would here.
+    fn read(&self, answer: &Answer) -> Result<Option<(Issuer, KeySet)>, FetchError> {
+        let (cluster, issuer) = match self.configured_issuer() {
+            Some(issuer) => (self.settings.cluster.clone(), issuer.clone()),
+            None => {
+                let (cluster, discovery) = self.read_discovery(&answer.discovery)?;
+                (cluster, discovery.issuer)
+            }
+        };
+        if cluster != answer.cluster {
+            return Ok(None);
+        }
+        let keys = KeySet::parse(&answer.keys).map_err(FetchError::KeySet)?;
+        Ok(Some((issuer, keys)))
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 
 mod disturbed;
 mod turns;
+mod updates;
 
 /// The data that the VMs share.
 #[derive(Debug, Default)]
@@ -131,6 +132,22 @@ impl Process {
 
     fn reports(&self) -> usize {
         self.vms.iter().map(|vm| vm.reports.len()).sum()
+    }
+
+    /// The provider answers whoever asks, with this issuer and its keys there; gives how often it was asked.
+    fn serve_all(&mut self, issuer: &str, keys: &str) -> usize {
+        let mut asked = 0;
+        for vm in &mut self.vms {
+            while let Some(fetch) = vm.fetches.first() {
+                if fetch.url.to_string().ends_with("openid-configuration") {
+                    asked += 1;
+                    vm.ok(&discovery(issuer, keys));
+                } else {
+                    vm.ok(&key_set("a"));
+                }
+            }
+        }
+        asked
     }
 
     /// Whether every VM has this key and no other.

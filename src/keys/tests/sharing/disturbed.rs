@@ -160,10 +160,10 @@ const RUBBISH: &[&[u8]] = &[
     b"\xff\xff",
     b"{}",
     b"[]\n",
-    b"[{\"at\":0,\"discovery\":1,\"keys\":1}]\n",
-    b"[{\"at\":0,\"discovery\":18446744073709551615,\"keys\":18446744073709551615}]\nab",
-    b"[{\"at\":0,\"discovery\":0,\"keys\":2}]\n{}",
-    b"[{\"at\":0,\"discovery\":2,\"keys\":2}]\n{}{}",
+    b"[{\"at\":0,\"discovery\":1,\"keys\":1,\"cluster\":\"\"}]\n",
+    b"[{\"at\":0,\"discovery\":18446744073709551615,\"keys\":18446744073709551615,\"cluster\":\"\"}]\nab",
+    b"[{\"at\":0,\"discovery\":0,\"keys\":2,\"cluster\":\"idp.example\"}]\n{}",
+    b"[{\"at\":0,\"discovery\":2,\"keys\":2,\"cluster\":\"idp.example\"}]\n{}{}",
     br#"{"ended":18446744073709551615,"ended_for_key":18446744073709551615,"published":18446744073709551615,
         "failures":4294967295,"next_attempt":9223372036854775807,"last_fetch_for_key":9223372036854775807,
         "lease":{"holder":99,"until":9223372036854775807}}"#,
@@ -201,36 +201,6 @@ fn rubbish_in_the_shared_data_costs_a_fetch_at_most() {
 }
 
 #[test]
-fn keys_of_an_answer_that_is_too_large_for_this_configuration_are_not_taken_over() {
-    let mut process = Process::of(1);
-    process.serve("a");
-    let mut strict = settings("idp.example", Schedule::default());
-    strict.limits.max_response_bytes = 20;
-    let new = process.start_vm(PLUGIN, strict);
-    assert_eq!(process.vms[new].key_ids(), None);
-    process.tick();
-    assert_eq!(process.fetching(), [new], "it sees for itself");
-}
-
-#[test]
-fn what_this_configuration_does_not_allow_is_not_taken_over() {
-    let mut process = Process::of(1);
-    process.tick();
-    process.vms[0].ok(&discovery(ISSUER, "https://keys.example/"));
-    process.vms[0].ok(&key_set("a"));
-    let mut strict = settings("idp.example", Schedule::default());
-    strict.clusters = Clusters::new([("idp.example".to_owned(), "idp.example".to_owned())].into(), None);
-    let new = process.start_vm(PLUGIN, strict);
-    assert_eq!(process.vms[new].key_ids(), None);
-    process.tick();
-    let error = process.vms[new].error().expect("it says why");
-    assert!(matches!(error, FetchError::ForeignJwksUri(_)), "{error}");
-    assert!(process.fetching().is_empty(), "and tries for itself after a while, as after any failure");
-    process.pass(seconds(2));
-    assert_eq!(process.fetching(), [new]);
-}
-
-#[test]
 fn a_clock_that_is_set_back_keeps_nobody_from_fetching() {
     let mut process = Process::of(2);
     process.serve("a");
@@ -246,4 +216,136 @@ fn a_clock_that_is_set_back_keeps_nobody_from_fetching() {
     assert!(process.all_have("b"));
     let new = process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
     assert_eq!(process.vms[new].key_ids(), Some(vec!["b".to_owned()]));
+}
+
+#[test]
+fn a_clock_that_is_set_back_hides_no_new_key_while_another_provider_is_down() {
+    let mut process = Process { board: Rc::default(), vms: Vec::new(), started: 0 };
+    for number in 1..=2 {
+        let mut world = World::with(&["idp.example", "down.example"], Schedule::default(), 1024);
+        world.store = world.store.sharing(Sharing::new(process.board.clone(), PLUGIN, number));
+        process.vms.push(world);
+    }
+    let answer = |process: &mut Process| {
+        let mut asked = 0;
+        for vm in &mut process.vms {
+            for fetch in std::mem::take(&mut vm.fetches) {
+                let body = if fetch.url.to_string().ends_with("openid-configuration") {
+                    discovery(ISSUER, "https://idp.example/keys")
+                } else {
+                    asked += 1;
+                    key_set("a")
+                };
+                let good = Ok(Response { status: 200, body: body.into_bytes() });
+                let response = if fetch.cluster == "idp.example" { good } else { Err(FetchFault::Broken) };
+                let actions = vm.store.answer(&fetch, response, vm.now);
+                vm.take(actions);
+            }
+        }
+        asked
+    };
+    let pass = |process: &mut Process, tenths: usize| {
+        (0..tenths)
+            .map(|_| {
+                process.pass(Duration::from_millis(100));
+                answer(process)
+            })
+            .sum::<usize>()
+    };
+    assert_eq!(pass(&mut process, 50), 1);
+    process.vms[0].wait(1, true);
+    assert_eq!(pass(&mut process, 50), 1);
+    for vm in &mut process.vms {
+        vm.now = Timestamp::from_millis(vm.now.as_millis() - 86_400_000);
+    }
+    pass(&mut process, 900);
+    assert!(process.vms[1].provider().can_refetch(process.vms[1].time()));
+    process.vms[1].wait(2, true);
+    assert_eq!(pass(&mut process, 10), 1);
+}
+
+#[test]
+fn what_lies_ahead_in_the_shared_data_is_taken_for_now() {
+    let mut process = Process::of(1);
+    process.serve("a");
+    let ahead = process.vms[0].now.as_millis() + 7 * 86_400_000;
+    let record = format!(
+        r#"{{"ended":9,"ended_for_key":0,"published":1,"failures":3,"next_attempt":{ahead},"last_fetch_for_key":{ahead},"lease":null}}"#
+    );
+    process.board.spoil("/record", record.as_bytes());
+    process.board.spoil("\"root\"]", b"news");
+    process.tick();
+    let vm = &process.vms[0];
+    let wait = vm.provider().retry_after_failure(vm.time()).unwrap();
+    assert!(wait <= schedule::MAX_BACKOFF, "{wait:?}");
+    process.pass(seconds(29));
+    assert!(!process.vms[0].provider().can_refetch(process.vms[0].time()));
+    process.pass(seconds(1));
+    assert!(process.vms[0].provider().can_refetch(process.vms[0].time()));
+
+    // Keys from tomorrow are no younger than those of today.
+    let mut process = Process::of(1);
+    process.serve("a");
+    process.vms[0].now = Timestamp::from_millis(process.vms[0].now.as_millis() - 7 * 86_400_000);
+    let new = process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
+    assert!(process.vms[new].key_ids().is_some());
+    process.vms[new].now = process.vms[new].now.after(seconds(86_401));
+    assert!(process.vms[new].key_ids().is_none());
+}
+
+#[test]
+fn a_late_answer_leaves_the_right_to_fetch_to_who_has_it() {
+    let mut process = Process::of(3);
+    process.tick();
+    process.vms[0].ok(&discovery(ISSUER, "https://idp.example/keys"));
+    for vm in &mut process.vms[1..] {
+        vm.now = vm.now.after(seconds(7));
+    }
+    process.vms[1].tick();
+    process.vms[0].ok(&key_set("a"));
+    process.vms[2].wait(1, true);
+    process.vms[2].tick();
+    assert_eq!(process.fetching(), [1], "the third VM waits for the second's");
+}
+
+#[test]
+fn who_took_too_long_and_fails_does_not_call_the_provider_failing() {
+    for has_heard in [false, true] {
+        let mut process = Process::of(2);
+        process.tick();
+        process.vms[1].now = process.vms[1].now.after(seconds(7));
+        process.vms[1].serve("a");
+        let vm = &mut process.vms[0];
+        if has_heard {
+            vm.store.learn(vm.now);
+        }
+        vm.answer(Err(FetchFault::Broken));
+        assert_eq!(vm.provider().retry_after_failure(vm.time()), None, "{has_heard}");
+        assert_eq!(vm.key_ids(), Some(vec!["a".to_owned()]));
+    }
+}
+
+#[test]
+fn a_fetch_that_was_never_sent_turns_nobody_else_away() {
+    for has_keys in [false, true] {
+        let mut process = Process::of(5);
+        if has_keys {
+            process.serve("a");
+            process.vms[0].wait(1, true);
+        }
+        // Envoy's main thread ticks before its clusters are there.
+        process.vms[0].tick();
+        process.vms[0].answer(Err(FetchFault::NotSent));
+        assert!(process.vms[0].provider().retry_after_failure(process.vms[0].time()).is_some());
+        for vm in &mut process.vms[1..] {
+            vm.store.learn(vm.now);
+            assert!(!matches!(vm.availability(), Availability::Down { .. }));
+            assert!(vm.provider().can_refetch(vm.time()));
+            assert_eq!(vm.provider().retry_after_failure(vm.time()), None);
+        }
+        process.vms[1].wait(2, has_keys);
+        process.serve("b");
+        assert!(process.all_have("b"));
+        assert_eq!(process.vms[0].provider().retry_after_failure(process.vms[0].time()), None);
+    }
 }

@@ -170,44 +170,6 @@ fn failures_and_their_backoff_are_shared() {
 }
 
 #[test]
-fn an_update_during_an_outage_keeps_the_keys_as_long_as_they_may_be_used() {
-    let mut process = Process::of(2);
-    process.serve("a");
-    process.pass(seconds(3600));
-    process.fail();
-    process.vms.clear();
-    for _ in 0..2 {
-        process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
-    }
-    for vm in &mut process.vms {
-        vm.now = Timestamp::from_secs(1_700_000_000).after(seconds(3600));
-    }
-    let new = process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
-    assert!(process.vms[new].key_ids().is_some());
-    assert!(process.vms[new].provider().retry_after_failure(process.vms[new].time()).is_some());
-    let vm = &mut process.vms[new];
-    vm.now = vm.now.after(seconds(82_799));
-    assert!(vm.key_ids().is_some());
-    vm.now = vm.now.after(seconds(2));
-    assert!(vm.key_ids().is_none(), "a day after the last good answer, not after the update");
-}
-
-#[test]
-fn an_update_keeps_the_keys_of_earlier_issuers() {
-    let mut process = Process::of(1);
-    process.serve("a");
-    process.pass(seconds(3600));
-    process.tick();
-    process.vms[0].ok(&discovery("https://new.example/", "https://idp.example/keys"));
-    process.vms[0].ok(&key_set("b"));
-    let new = process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
-    let published = process.vms[new].provider().published();
-    let issuers: Vec<_> = published.iter().map(|publication| publication.issuer.as_str()).collect();
-    assert_eq!(issuers, ["https://new.example/", ISSUER]);
-    assert_eq!(published[1].age(process.vms[new].time()), seconds(3600));
-}
-
-#[test]
 fn plugins_and_providers_do_not_mix() {
     let usual = || settings("idp.example", Schedule::default());
     let key_set = Origin::KeySet(Issuer::new(ISSUER));
