@@ -246,12 +246,11 @@ impl Provider {
     /// Reads an answer that another VM had, with the same strictness as one that comes here; `None` when its keys came by another
     /// cluster than they would here.
     fn read(&self, answer: &Answer) -> Result<Option<(Issuer, KeySet)>, FetchError> {
-        let (cluster, issuer) = match self.configured_issuer() {
-            Some(issuer) => (self.settings.cluster.clone(), issuer.clone()),
-            None => {
-                let (cluster, discovery) = self.read_discovery(&answer.discovery)?;
-                (cluster, discovery.issuer)
-            }
+        let (cluster, issuer) = if let Some(issuer) = self.configured_issuer() {
+            (self.settings.cluster.clone(), issuer.clone())
+        } else {
+            let (cluster, discovery) = self.read_discovery(&answer.discovery)?;
+            (cluster, discovery.issuer)
         };
         if cluster != answer.cluster {
             return Ok(None);
