@@ -5,16 +5,24 @@ use std::fs;
 use std::path::Path;
 
 /// The cells of each row of a document's tables; the heads are left out.
+///
+/// A row that follows neither a row nor a head is shown as text, with its bars: that is refused.
 pub(crate) fn rows(document: &str) -> Vec<Vec<&str>> {
-    let lines: Vec<_> = document.lines().collect();
-    let is_head =
-        |index: usize| lines.iter().skip(index).nth(1).is_some_and(|next| next.starts_with("| ---"));
-    lines
-        .iter()
-        .enumerate()
-        .filter(|(index, line)| line.starts_with("| ") && !line.starts_with("| ---") && !is_head(*index))
-        .map(|(_, line)| line.trim_matches('|').split(" | ").map(str::trim).collect())
-        .collect()
+    let is_rule = |line: &str| line.starts_with("| ---");
+    let mut rows = Vec::new();
+    let mut is_in_table = false;
+    let mut lines = document.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.starts_with('|') {
+            is_in_table = false;
+        } else if is_in_table {
+            rows.push(line.trim_matches('|').split(" | ").map(str::trim).collect());
+        } else {
+            assert!(lines.next_if(|next| is_rule(next)).is_some(), "a row outside of a table: {line}");
+            is_in_table = true;
+        }
+    }
+    rows
 }
 
 /// What a cell says in the type of code.
