@@ -57,7 +57,7 @@ run: preflight wasm $(ENVOY_INSTALLED) ## start the filter in a real Envoy on 12
 	@exec cargo run --locked --package validate-jwt-cli --bin playground -- \
 		--envoy "$$ENVOY" --config envoy/local.yaml
 
-test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy
+test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy; then fuzz for a short while, if there is a C++ compiler
 	@echo "== Building and running the tests"
 	@cargo test --locked --workspace
 	@$(MAKE) --no-print-directory fuzz-smoke
