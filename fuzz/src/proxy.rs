@@ -52,6 +52,8 @@ pub struct Proxy {
     pub name: Vec<u8>,
     /// Documents that were served to the filter.
     pub documents: Vec<Vec<u8>>,
+    /// Since when no request waits, as far as ticks have seen.
+    pub idle_since: Option<u64>,
     /// What encrypted tokens of the harness hold.
     pub sealed: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Metrics with what was added to each.
@@ -179,6 +181,7 @@ impl Proxy {
             faults: Faults::default(),
             name: b"fuzz".to_vec(),
             documents: Vec::new(),
+            idle_since: None,
             sealed: BTreeMap::new(),
             metrics: Vec::new(),
             outcome: None,
