@@ -15,6 +15,7 @@ use crate::allocation;
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static ALLOWED: AtomicU64 = AtomicU64::new(0);
 static PASSED: AtomicU64 = AtomicU64::new(0);
+static RECOVERED: AtomicU64 = AtomicU64::new(0);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 static WAITED: AtomicU64 = AtomicU64::new(0);
 
@@ -34,6 +35,11 @@ pub fn allowed() {
 /// A request passed that needs no token.
 pub fn passed() {
     PASSED.fetch_add(1, Relaxed);
+}
+
+/// A good token passed after all that had happened.
+pub fn recovered() {
+    RECOVERED.fetch_add(1, Relaxed);
 }
 
 /// A request was refused.
@@ -66,10 +72,11 @@ fn write() {
         let number = |counter: &AtomicU64| counter.load(Relaxed);
         let outcomes: Vec<String> = OUTCOMES.lock().expect("nobody panics with it").iter().cloned().collect();
         let numbers = format!(
-            "runs {} allowed {} passed {} refused {} waited {} bytes {}\n{}\n",
+            "runs {} allowed {} passed {} recovered {} refused {} waited {} bytes {}\n{}\n",
             number(&RUNS),
             number(&ALLOWED),
             number(&PASSED),
+            number(&RECOVERED),
             number(&REFUSED),
             number(&WAITED),
             allocation::most(),

@@ -80,7 +80,7 @@ fn head(method: &[u8], path: &[u8], authority: &[u8]) -> Pairs {
 }
 
 /// Where a request has its token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Place(u8);
 
 impl Place {

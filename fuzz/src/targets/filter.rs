@@ -1,3 +1,5 @@
+mod recovery;
+
 use super::{PUBLISHED, Place, fill_in, payload_or_usual};
 use crate::{
     input::{Choices, fields},
@@ -7,6 +9,7 @@ use crate::{
     signers::{ED25519, NEXT, RSA, SIGNERS},
     vm::Vm,
 };
+use recovery::Usual;
 
 /// The most that happens in one run.
 const MAX_STEPS: usize = 64;
@@ -25,7 +28,8 @@ pub fn filter(input: &[u8]) {
     let payload = payload_or_usual(payload, "https://idp.example");
     let document = fill_in(document);
     Vm::run(|vm| {
-        Story { vm, steps, configurations, header, payload, document, root: 0, requests: Vec::new() }.tell();
+        let (root, requests, usual) = (0, Vec::new(), Usual::default());
+        Story { vm, steps, configurations, header, payload, document, root, requests, usual }.tell();
     });
 }
 
@@ -40,6 +44,8 @@ struct Story<'i, 'v> {
     /// The plugin to which requests come.
     root: u32,
     requests: Vec<u32>,
+    /// What the last request was like that had a genuine token.
+    usual: Usual,
 }
 
 impl Story<'_, '_> {
@@ -74,6 +80,7 @@ impl Story<'_, '_> {
         for id in &self.requests {
             assert_ne!(self.vm.phase(*id), Some(Phase::Fresh), "a request that nobody decided");
         }
+        self.usual.must_pass_in_the_end(self.vm, self.root, self.header, &self.payload);
     }
 
     fn step(&mut self) {
@@ -131,7 +138,8 @@ impl Story<'_, '_> {
     fn token(&mut self) -> Vec<u8> {
         match self.steps.byte() {
             kind @ 0..=15 => {
-                let signer = &SIGNERS[usize::from(kind) % SIGNERS.len()];
+                self.usual.signer = usize::from(kind) % SIGNERS.len();
+                let signer = &SIGNERS[self.usual.signer];
                 mint::sign(signer, signer.algorithms()[0], self.header, &self.payload)
             }
             16 => self.document.clone(),
@@ -150,6 +158,7 @@ impl Story<'_, '_> {
                 }
                 _ => self.steps.text(),
             };
+            (self.usual.place, self.usual.path) = (place, path.to_vec());
             let headers = place.bring(&token, path, &self.configurations[0]);
             let id = self.vm.request(self.root, headers, Some(token));
             self.requests.push(id);
