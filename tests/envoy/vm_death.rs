@@ -35,7 +35,7 @@ fn shipped_failure() -> Value {
 struct Trial {
     envoy: Envoy,
     authority: Authority,
-    provider: IdentityProvider,
+    _provider: IdentityProvider,
 }
 
 impl Trial {
@@ -54,7 +54,7 @@ impl Trial {
             .listener("api", with(&policy(&authority), "fetch", json!({ "timeout": "10s" })))
             .mortal(failure);
         let envoy = Envoy::start(&prepare(setup, &authority, &provider));
-        Self { envoy, authority, provider }
+        Self { envoy, authority, _provider: provider }
     }
 
     fn good(&self) -> Request {
