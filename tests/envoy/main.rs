@@ -41,6 +41,7 @@ mod report_only;
 mod scenarios;
 mod several_policies;
 mod shipped_configurations;
+mod slow_names;
 mod statistics;
 mod token_removal;
 mod token_value;
