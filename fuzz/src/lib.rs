@@ -10,6 +10,7 @@ pub mod proxy;
 pub mod reached;
 pub mod seal;
 pub mod seeds;
+pub mod served;
 pub mod signers;
 pub mod targets;
 pub mod tokens;

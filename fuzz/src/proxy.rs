@@ -13,7 +13,12 @@ use std::{
 
 use validate_jwt::pairs::Pairs;
 
-use crate::{input::START, reached, verifier::Judge};
+use crate::{
+    input::START,
+    reached,
+    served::{Served, Terms},
+    verifier::Judge,
+};
 
 /// The root context's id, and the first one of all.
 pub const FIRST_CONTEXT: u32 = 1;
@@ -51,7 +56,7 @@ pub struct Proxy {
     /// The plugin's name.
     pub name: Vec<u8>,
     /// Documents that were served to the filter.
-    pub documents: Vec<Vec<u8>>,
+    pub served: Served,
     /// Since when no request waits, as far as ticks have seen.
     pub idle_since: Option<u64>,
     /// What encrypted tokens of the harness hold.
@@ -73,6 +78,8 @@ pub struct Root {
     pub timer: Option<(u64, u64)>,
     /// Who judges what it lets pass; nobody when the configuration is not for others to read.
     pub judge: Option<Judge>,
+    /// What it says of answers.
+    pub terms: Option<Terms>,
     /// The headers that the configuration could write.
     pub written: BTreeSet<String>,
 }
@@ -180,7 +187,7 @@ impl Proxy {
             shared: BTreeMap::new(),
             faults: Faults::default(),
             name: b"fuzz".to_vec(),
-            documents: Vec::new(),
+            served: Served::default(),
             idle_since: None,
             sealed: BTreeMap::new(),
             metrics: Vec::new(),
@@ -304,7 +311,12 @@ impl Proxy {
     }
 
     /// Writes shared data, as another worker may at any time.
-    pub fn share(&mut self, key: &[u8], value: &[u8]) {
+    pub fn share_of_another(&mut self, key: &[u8], value: &[u8]) {
+        self.share(key, value);
+        self.served.share(key, value, self.now);
+    }
+
+    fn share(&mut self, key: &[u8], value: &[u8]) {
         let check = self.next_check;
         self.next_check += 1;
         self.shared.insert(key.to_vec(), (value.to_vec(), check));

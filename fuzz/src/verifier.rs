@@ -12,7 +12,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Map, Value};
 
-use crate::signers;
+use crate::{
+    served::{Served, Set},
+    signers,
+};
 
 /// Base64 as generous as it can be.
 const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -30,6 +33,15 @@ pub struct Judge {
     configuration: Value,
 }
 
+/// Keys that providers published.
+#[derive(Clone, Copy, Debug)]
+pub struct Published<'p> {
+    /// All that they did.
+    pub served: &'p Served,
+    /// The key sets of it that may be used.
+    pub sets: &'p [&'p Set],
+}
+
 /// A key as a document has it.
 struct Key<'k> {
     members: &'k Map<String, Value>,
@@ -43,12 +55,12 @@ impl Judge {
     }
 
     /// Fails when a request was let through as `outcome` that may not be: it came with `tokens`, its time was `now`
-    /// (milliseconds), and `documents` were served to the filter before.
+    /// (milliseconds), and its providers had `published` keys.
     pub fn check(
         &self,
         outcome: &str,
         tokens: &[Vec<u8>],
-        documents: &[Vec<u8>],
+        published: Published<'_>,
         now: u64,
     ) -> Result<(), String> {
         match outcome {
@@ -62,11 +74,9 @@ impl Judge {
                 is_allowed.then_some(()).ok_or_else(|| "no policy only reports".to_owned())
             }
             "Allowed" => {
-                let documents: Vec<Value> =
-                    documents.iter().filter_map(|document| serde_json::from_slice(document).ok()).collect();
                 let faults: Vec<String> = tokens
                     .iter()
-                    .map(|token| self.verify(token, &documents, now))
+                    .map(|token| self.verify(token, published, now))
                     .filter_map(Result::err)
                     .map(str::to_owned)
                     .collect();
@@ -80,7 +90,7 @@ impl Judge {
     }
 
     /// Whether a compact JWS is signed by a key that is trusted, and its dates hold.
-    pub fn verify(&self, token: &[u8], documents: &[Value], now: u64) -> Result<Value, &'static str> {
+    fn verify(&self, token: &[u8], published: Published<'_>, now: u64) -> Result<Value, &'static str> {
         let token = std::str::from_utf8(token).map_err(|_| "not text")?;
         let parts: Vec<&str> = token.split('.').collect();
         let [header, payload, signature] = parts[..] else { return Err("not three parts") };
@@ -102,11 +112,29 @@ impl Judge {
         let is_good = |key: &Key<'_>| {
             key.fits(key_id, algorithm) && key.verifies(algorithm, message.as_bytes(), signature)
         };
-        let public = published(documents).into_iter().any(|key| is_good(&key));
+        let own = published.sets.iter().filter(|set| self.may_vouch(published.served, set, &claims));
+        let mut keys = own.flat_map(|set| &set.keys);
+        let public = keys.any(|members| is_good(&Key { members, is_from_network: true }));
         let is_verified = public
             || self.inline_keys().iter().any(|key| is_good(&Key { members: key, is_from_network: false }))
             || self.secrets().iter().any(|secret| verify_by_secret(algorithm, secret, message, signature));
         is_verified.then_some(Value::Object(claims)).ok_or("no key verifies it")
+    }
+
+    /// Whether a key set may be that of the token's issuer: its provider names him. Issuers that the configuration lists or gives
+    /// keys to are anybody's here, and so are those of Entra's policy.
+    fn may_vouch(&self, served: &Served, set: &Set, claims: &Map<String, Value>) -> bool {
+        let says_otherwise = ["issuers", "jwks", "validate-azure-ad-token"];
+        let Some(iss) = claims.get("iss").and_then(Value::as_str) else { return true };
+        let tenant = claims.get("tid").and_then(Value::as_str).unwrap_or_default();
+        says_otherwise.iter().any(|name| self.has_member(name)) || served.is_of(set, iss, tenant)
+    }
+
+    /// Whether any object has this member.
+    fn has_member(&self, name: &str) -> bool {
+        let mut found = false;
+        each_object(&self.configuration, &mut |members| found |= members.contains_key(name));
+        found
     }
 
     /// `audiences` of a single policy: one of the token's is one of them, but for a slash at the end.
@@ -300,15 +328,6 @@ fn verify_by_secret(algorithm: &str, secret: &[u8], message: &str, signature: &s
     };
     let key = DecodingKey::from_secret(secret);
     secret.len() >= bytes && crypto::verify(signature, message.as_bytes(), &key, algorithm).unwrap_or(false)
-}
-
-/// Every key of every document that is a key set.
-fn published(documents: &[Value]) -> Vec<Key<'_>> {
-    let sets = documents.iter().filter_map(|document| document.get("keys")?.as_array());
-    sets.flatten()
-        .filter_map(Value::as_object)
-        .map(|members| Key { members, is_from_network: true })
-        .collect()
 }
 
 fn object(part: &str) -> Option<Map<String, Value>> {

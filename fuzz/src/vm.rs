@@ -2,13 +2,15 @@
 
 use std::{sync::Once, thread};
 
-use validate_jwt::pairs::Pairs;
+use validate_jwt::{config::Configuration, keys::Origin, pairs::Pairs};
 
 use crate::{
     provider::head_of_answer,
     proxy::{self, Callout, Phase, Proxy, Response, Root, Stream},
-    reached, signers, tokens,
-    verifier::Judge,
+    reached,
+    served::Terms,
+    signers, tokens,
+    verifier::{Judge, Published},
 };
 
 const CONTINUE: u32 = 0;
@@ -81,7 +83,9 @@ impl Vm {
             let judge = Judge::new(readable);
             let written = judge.as_ref().map(written).unwrap_or_default();
             let configuration = configuration.to_vec();
-            proxy.roots.insert(id, Root { configuration, timer: None, judge, written });
+            let terms = terms(readable);
+            proxy.served.plugins += 1;
+            proxy.roots.insert(id, Root { configuration, timer: None, judge, terms, written });
             id
         });
         call(root, || proxy_on_context_create(root, 0));
@@ -190,7 +194,8 @@ impl Vm {
         let Some(callout) = proxy::with(|proxy| proxy.callouts.remove(&token)) else { return };
         let (headers, body) = (response.headers.len(), response.body.len());
         proxy::with(|proxy| {
-            proxy.documents.push(response.body.clone());
+            let now = proxy.now;
+            proxy.served.deliver(&callout, &response, now);
             proxy.response = Some(response);
         });
         call(callout.context, || proxy_on_http_call_response(callout.context, token, headers, body, 0));
@@ -233,6 +238,7 @@ impl Vm {
     pub fn set_clock_back(&mut self, milliseconds: u64) {
         proxy::with(|proxy| {
             let back = milliseconds.min(proxy.now);
+            proxy.served.is_clock_set = true;
             proxy.now -= back;
             proxy.idle_since = None;
             let timers = proxy.roots.values_mut().filter_map(|root| root.timer.as_mut());
@@ -369,7 +375,9 @@ fn judge(id: u32) {
             // Where nothing can be counted, nobody knows.
             None => &["Anonymous", "ReportOnly", "Allowed"].map(str::to_owned)[..],
         };
-        let verdicts = outcomes.iter().map(|outcome| judge.check(outcome, &tokens, &proxy.documents, now));
+        let sets = root.terms.map(|terms| proxy.served.usable(terms, now)).unwrap_or_default();
+        let published = Published { served: &proxy.served, sets: &sets };
+        let verdicts = outcomes.iter().map(|outcome| judge.check(outcome, &tokens, published, now));
         let faults: Vec<String> = verdicts.filter_map(Result::err).collect();
         assert!(faults.len() < outcomes.len(), "let through: {faults:?}");
         for (name, value) in &headers {
@@ -382,6 +390,18 @@ fn judge(id: u32) {
             _ => reached::allowed(),
         }
     });
+}
+
+/// What a configuration says of answers; `None` when it is none.
+fn terms(configuration: &[u8]) -> Option<Terms> {
+    let read = Configuration::parse(configuration, &|name| std::env::var(name).ok()).ok()?;
+    let max_stale =
+        read.providers.iter().map(|provider| provider.schedule.max_stale).max().unwrap_or_default();
+    Some(Terms {
+        max_stale: u64::try_from(max_stale.as_millis()).unwrap_or(u64::MAX / 2).min(u64::MAX / 2),
+        max_bytes: read.max_response_bytes,
+        is_single: matches!(&read.providers[..], [only] if only.origin == Origin::Discovery),
+    })
 }
 
 /// The headers that a configuration could write.

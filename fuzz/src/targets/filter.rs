@@ -125,7 +125,10 @@ impl Story<'_, '_> {
             14 => self.vm.drop_idle_roots(self.root),
             _ => {
                 let (metric, shared) = ([0, 10][self.steps.below(2)], [0, 0, 1, 10][self.steps.below(4)]);
-                proxy::with(|proxy| (proxy.faults.metric, proxy.faults.shared) = (metric, shared));
+                proxy::with(|proxy| {
+                    (proxy.faults.metric, proxy.faults.shared) = (metric, shared);
+                    proxy.served.is_disturbed |= shared != 0;
+                });
             }
         }
     }
@@ -244,7 +247,7 @@ impl Story<'_, '_> {
                 }
             }
         }
-        proxy::with(|proxy| proxy.share(key, &written));
+        proxy::with(|proxy| proxy.share_of_another(key, &written));
     }
 
     /// A new configuration: requests that wait under the old one are finished by it.
