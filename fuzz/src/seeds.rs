@@ -237,7 +237,7 @@ impl Seeds {
         let openid = br#"{"validate-jwt":{"header-name":"Authorization","openid-config":[{"url":"https://idp.example/.well-known/openid-configuration"}],"issuer-signing-keys":[{"value":"{secret:0}"}]},"default-cluster":"any"}"#;
         let (good, set) = (number(signers::ED25519), r#"{"keys":[{key:6}]}"#.as_bytes());
         let request = [0, good, 0, 0];
-        let stories: [&[&[u8]]; 9] = [
+        let stories: [&[&[u8]]; 14] = [
             // Clients that leave while they wait.
             &[&request, &request, &[3, 0], &[4, 8], &[2, 1, 0, 0]],
             // A rotation: the new key, at once and after the interval.
@@ -252,6 +252,13 @@ impl Seeds {
                 &request,
                 &[11, 0, 5, 0, 9, 1, 4, 5, 1],
             ],
+            // Another VM has the right to fetch, for a while or by a clock that was set back since, and dies.
+            &[&[4, 8, 11, 0, 6, 0, 0], &request, &[5, 2], &request],
+            &[&[4, 11, 0, 6, 0, 1], &request, &[4, 5, 2, 12, 1, 4, 5, 3], &request],
+            // What another VM fetched: the next key, the same ones of an hour ago, and failures.
+            &[&[4, 8, 11, 0, 6, 0, 2, 1, 0], &[0, 6, 0, 0, 4], &request, &[5, 3], &request],
+            &[&[4, 11, 0, 6, 0, 2, 0, 2], &request, &[4, 6, 0, 1, 6, 0, 1], &request],
+            &[&[4, 11, 0, 6, 0, 4, 11, 0, 6, 0, 3], &request, &[5, 3, 0, 6, 0, 0, 4, 8]],
             // A new configuration while requests wait.
             &[&request, &[13, 1, 4], &request, &[14, 8], &request],
             // Clocks, and headers that cannot be written.

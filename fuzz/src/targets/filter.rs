@@ -1,3 +1,4 @@
+mod neighbour;
 mod recovery;
 
 use super::{PUBLISHED, Place, fill_in, payload_or_usual};
@@ -222,7 +223,7 @@ impl Story<'_, '_> {
         self.vm.answer(*token, response);
     }
 
-    /// Another worker, or another plugin, writes what it likes.
+    /// Another worker, or another plugin, writes what it likes, or what another VM of the filter would write.
     fn other_worker(&mut self) {
         let keys: Vec<_> = proxy::with(|proxy| {
             proxy.shared.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect()
@@ -230,7 +231,7 @@ impl Story<'_, '_> {
         let index = self.steps.below(keys.len().max(1));
         let Some((key, value)) = keys.get(index) else { return };
         let mut written = value.clone();
-        match self.steps.below(6) {
+        match self.steps.below(9) {
             0 => written.clear(),
             1 => written = self.steps.text().to_vec(),
             2 => written.clone_from(&self.document),
@@ -239,6 +240,7 @@ impl Story<'_, '_> {
                 let index = self.steps.below(keys.len());
                 written.clone_from(&keys[index].1);
             }
+            6..=8 => return neighbour::act(&mut self.steps),
             _ => {
                 let at = self.steps.below(65_536) % written.len().max(1);
                 let bit = self.steps.byte() & 7;
