@@ -12,7 +12,7 @@ use crate::proxy::{Callout, Response};
 pub struct Served {
     sets: Vec<Set>,
     named: Vec<Named>,
-    /// Where the next answer to a plugin comes from, if a discovery document came before it.
+    /// Where each plugin fetches next, when the last thing that it got was a discovery document.
     led: BTreeMap<u32, Named>,
     /// What the filter has taken is not told by what it was served alone: others wrote shared data, or it could not be read.
     pub is_disturbed: bool,
@@ -31,8 +31,9 @@ pub struct Set {
     at: u64,
     /// Whose it is; unknown when no discovery document led to it.
     issuer: Option<String>,
-    /// Whether it is larger than nothing may be, or cannot be used.
+    /// Its bytes, of which a configuration bears only so many.
     size: usize,
+    /// Whether it is a key set at all.
     is_usable: bool,
 }
 

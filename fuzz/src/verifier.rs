@@ -2,7 +2,8 @@
 //! parser, another signature crate, and another reading of the rules.
 //!
 //! It is more generous than the filter where rules are many (any key of the configuration may vouch, the largest clock skew
-//! counts), and never where a signature or a date is concerned: what it refuses, nobody may let pass.
+//! counts, and where several VMs or providers are at work, any key set that was ever served for the issuer), and never where a
+//! signature or a date is concerned: what it refuses, nobody may let pass.
 
 use base64::{
     Engine as _,
