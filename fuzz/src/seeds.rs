@@ -237,7 +237,7 @@ impl Seeds {
         let openid = br#"{"validate-jwt":{"header-name":"Authorization","openid-config":[{"url":"https://idp.example/.well-known/openid-configuration"}],"issuer-signing-keys":[{"value":"{secret:0}"}]},"default-cluster":"any"}"#;
         let (good, set) = (number(signers::ED25519), r#"{"keys":[{key:6}]}"#.as_bytes());
         let request = [0, good, 0, 0];
-        let stories: [&[&[u8]]; 14] = [
+        let stories: [&[&[u8]]; 15] = [
             // Clients that leave while they wait.
             &[&request, &request, &[3, 0], &[4, 8], &[2, 1, 0, 0]],
             // A rotation: the new key, at once and after the interval.
@@ -259,6 +259,8 @@ impl Seeds {
             &[&[4, 8, 11, 0, 6, 0, 2, 1, 0], &[0, 6, 0, 0, 4], &request, &[5, 3], &request],
             &[&[4, 11, 0, 6, 0, 2, 0, 2], &request, &[4, 6, 0, 1, 6, 0, 1], &request],
             &[&[4, 11, 0, 6, 0, 4, 11, 0, 6, 0, 3], &request, &[5, 3, 0, 6, 0, 0, 4, 8]],
+            // A fetch that failed here, and then elsewhere.
+            &[&[4, 7, 0, 0, 11, 0, 6, 0, 4, 5, 0], &request, &[5, 1], &request],
             // A new configuration while requests wait.
             &[&request, &[13, 1, 4], &request, &[14, 8], &request],
             // Clocks, and headers that cannot be written.
@@ -272,6 +274,10 @@ impl Seeds {
             let steps = [&[0][..], &story.concat()].concat();
             self.write("filter", &format!("story-{index}"), &[&steps, openid, openid, b"", b"", set]);
         }
+        // Keys that are too old, while the provider is away.
+        let short = br#"{"validate-jwt":{"header-name":"Authorization","openid-config":[{"url":"https://idp.example/.well-known/openid-configuration"}]},"fetch":{"max-stale":"30s"},"default-cluster":"any"}"#;
+        let steps = [&[0, 4, 8][..], &request, &[5, 3, 5, 2], &request].concat();
+        self.write("filter", "stale", &[&steps, short, short, b"", b"", b""]);
     }
 
     /// Tokens that a stranger signed with another's name, or that somebody changed.
