@@ -63,10 +63,10 @@ pub struct Provider {
     /// A request needs a `kid` that is not there; the next fetch is for it.
     key_wanted: bool,
     last_fetch_for_key: Option<Timestamp>,
-    /// What its entries in the shared data begin with.
+    /// What its entries in the shared data begin with, which VMs of the same rules have.
     entries: String,
-    /// Whether it goes its own way, because it may not use what other configurations of the plugin make of the same URL.
-    is_apart: bool,
+    /// Where documents lie for configurations of other rules, which have none of their own yet.
+    commons: String,
     /// What the record there said last.
     seen: Record,
 }
@@ -90,6 +90,8 @@ struct InFlight {
     for_unknown_key: bool,
     /// What the VMs had told each other when it began.
     follows: Record,
+    /// When the last fetch for an unknown `kid` had started by then.
+    last_fetch_for_key: Option<Timestamp>,
     /// When the first request of the fetch was sent.
     since: Timestamp,
     deadline: Timestamp,
@@ -154,7 +156,7 @@ impl Provider {
             key_wanted: false,
             last_fetch_for_key: None,
             entries: String::new(),
-            is_apart: false,
+            commons: String::new(),
             seen: Record::default(),
         }
     }

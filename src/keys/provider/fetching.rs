@@ -38,11 +38,12 @@ impl Provider {
         if !self.is_due(now) {
             return None;
         }
-        let follows = match self.common(sharing) {
+        let follows = match sharing {
             Some(sharing) => self.claim(sharing, moment, steps)?,
             None => self.seen,
         };
-        let for_unknown_key = std::mem::take(&mut self.key_wanted);
+        let (for_unknown_key, last_fetch_for_key) =
+            (std::mem::take(&mut self.key_wanted), self.last_fetch_for_key);
         if for_unknown_key {
             self.last_fetch_for_key = Some(now);
         }
@@ -56,6 +57,7 @@ impl Provider {
             discovery,
             for_unknown_key,
             follows,
+            last_fetch_for_key,
             since: now,
             deadline,
         };
@@ -92,7 +94,7 @@ impl Provider {
                 |((cluster, discovery), text)| {
                     let fetch = self.next_request(cluster, discovery.jwks_uri.clone());
                     let deadline = self.deadline(moment.steady());
-                    if let Some(sharing) = self.common(sharing) {
+                    if let Some(sharing) = sharing {
                         self.renew_lease(deadline, sharing, moment);
                     }
                     let next = InFlight { fetch, discovery: Some((discovery, text)), deadline, ..in_flight };
@@ -126,7 +128,7 @@ impl Provider {
             skipped: keys.skipped().len(),
             first_skipped: keys.skipped().first().copied(),
         };
-        if let Some(sharing) = self.common(sharing) {
+        if let Some(sharing) = sharing {
             self.tell_answer(&issuer, answer, ended.for_unknown_key, sharing, moment);
         }
         self.publish(issuer, keys, now);
@@ -143,14 +145,15 @@ impl Provider {
         sharing: Option<&Sharing>,
         moment: Moment,
     ) -> Step {
-        let sharing = self.common(sharing);
         // Who took too long has lost the right to fetch, and another's fetch says more.
         if !sharing.is_some_and(|sharing| self.is_leased_to_another(sharing)) {
             self.back_off(moment.steady());
             match (sharing, &error) {
                 // That this thread could not send says nothing of the provider: Envoy's main thread has its VM before its
-                // clusters.
-                (Some(sharing), FetchError::Fault { fault: FetchFault::NotSent, .. }) => {
+                // clusters. Where the document was asked for before, it is for all: they would ask for it one after the other.
+                (Some(sharing), FetchError::Fault { fault: FetchFault::NotSent, .. })
+                    if ended.fetch.url == self.settings.url || self.failures == 1 =>
+                {
                     self.give_back(ended, sharing);
                 }
                 (Some(sharing), _) => self.tell_failure(ended.for_unknown_key, sharing, moment),

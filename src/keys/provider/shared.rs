@@ -1,8 +1,6 @@
 //! A provider's part in what the VMs of the process tell each other.
 
-use std::time::Duration;
-
-use super::{InFlight, MAX_ISSUERS, Provider, Step};
+use super::{InFlight, MAX_ISSUERS, Provider, ProviderSettings, Step};
 use crate::{
     issuer::Issuer,
     jwk::KeySet,
@@ -19,30 +17,35 @@ use crate::{
 const MAX_CLAIMS: usize = 4;
 
 impl Provider {
-    /// Shares what it learns with the other VMs, under its URL and its cluster: neither another configuration of the plugin nor
-    /// other providers make it another.
+    /// Shares what it learns with the VMs that read answers by the same rules: what is a failure or an answer to one is that to
+    /// all of them. A configuration of other rules begins with the documents that lie under the URL and the cluster alone, and
+    /// goes its own way from there.
     pub(in crate::keys) fn share(&mut self, sharing: &Sharing) {
         let kind = if self.configured_issuer().is_some() { "key-set" } else { "discovery" };
         let issuer = self.configured_issuer().map_or("", Issuer::as_str);
         let url = self.settings.url.to_string();
-        self.entries = sharing.provider(&[kind, issuer, &url, &self.settings.cluster]);
-    }
-
-    /// What it has in common with the other VMs.
-    pub(super) fn common<'s>(&self, sharing: Option<&'s Sharing>) -> Option<&'s Sharing> {
-        sharing.filter(|_| !self.is_apart)
+        let ProviderSettings { cluster, clusters, limits, schedule, .. } = &self.settings;
+        let rules = format!("{clusters:?} {limits:?} {:?}", schedule.timeout);
+        let commons = sharing.provider(&[kind, issuer, &url, cluster]);
+        self.entries = sharing.provider(&[kind, issuer, &url, cluster, &rules]);
+        self.commons = commons;
     }
 
     /// Takes over what other VMs learnt since it was looked at last.
     pub(in crate::keys) fn learn(&mut self, sharing: &Sharing, moment: Moment) -> Option<Step> {
-        let sharing = self.common(Some(sharing))?;
         let (record, _) = sharing.record(&self.entries);
+        if record.published == 0 && self.published.is_empty() {
+            // Whoever cannot use what there is fetches, as without it.
+            if let Ok(true) = self.adopt(&self.commons.clone(), sharing, moment) {
+                self.schedule_refresh();
+            }
+        }
         self.follow(record, sharing, moment)
     }
 
     /// Leaves the fetch that goes on to another VM: nobody will hear its answer here.
     pub(in crate::keys) fn release(&mut self, sharing: &Sharing) {
-        if let (Some(fetch), Some(sharing)) = (self.in_flight.take(), self.common(Some(sharing))) {
+        if let Some(fetch) = self.in_flight.take() {
             self.give_back(&fetch, sharing);
         }
     }
@@ -55,6 +58,9 @@ impl Provider {
             let last_fetch_for_key = before.last_fetch_for_key;
             is_own.then_some(Record { lease: None, last_fetch_for_key, ..*record })
         });
+        if fetch.for_unknown_key {
+            self.last_fetch_for_key = fetch.last_fetch_for_key;
+        }
         if let Some(record) = given_back {
             self.seen = record;
             sharing.announce();
@@ -107,7 +113,7 @@ impl Provider {
         sharing: Option<&Sharing>,
         moment: Moment,
     ) -> Option<Step> {
-        let sharing = self.common(sharing)?;
+        let sharing = sharing?;
         let (record, _) = sharing.record(&self.entries);
         let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
         if is_own || record.published == fetch.follows.published {
@@ -138,6 +144,7 @@ impl Provider {
         let documents = self.with_earlier_issuers(issuer, answer, sharing, moment);
         // Before the record that says they are there.
         sharing.write_documents(&self.entries, &documents);
+        sharing.write_documents(&self.commons, &documents);
         let told = sharing.change_record(&self.entries, |record| {
             let lease = record.lease.filter(|lease| lease.holder != sharing.holder());
             let published = record.published.wrapping_add(1);
@@ -197,17 +204,10 @@ impl Provider {
         }
         let for_unknown_key = record.ended_for_key != seen.ended_for_key;
         if record.published != seen.published {
-            match self.adopt(sharing, moment) {
-                Ok(true) => {}
-                // It is not for this configuration, which fetches when it is due.
-                Ok(false) => return None,
-                Err(error) => {
-                    // By this configuration's rules it is none, and that is nobody else's failure.
-                    self.is_apart = true;
-                    self.back_off(now);
-                    return Some(Step::Ended { result: Err(error), for_unknown_key, took: Duration::ZERO });
-                }
-            }
+            // What cannot be read here could not have been there: somebody else wrote it, or it is gone.
+            let Ok(true) = self.adopt(&self.entries.clone(), sharing, moment) else {
+                return None;
+            };
         }
         self.key_wanted = false;
         self.failures = record.failures;
@@ -221,9 +221,9 @@ impl Provider {
 
     /// Takes over what another VM fetched; false when there is no newest answer that is for this configuration, an error when
     /// there is one that it may not use.
-    fn adopt(&mut self, sharing: &Sharing, moment: Moment) -> Result<bool, FetchError> {
+    fn adopt(&mut self, entries: &str, sharing: &Sharing, moment: Moment) -> Result<bool, FetchError> {
         let max_bytes = self.settings.limits.max_response_bytes;
-        let Some(Documents(answers)) = sharing.documents(&self.entries, max_bytes) else {
+        let Some(Documents(answers)) = sharing.documents(entries, max_bytes) else {
             return Ok(false);
         };
         let mut answers = answers.iter().take(MAX_ISSUERS);

@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use super::*;
 
 mod disturbed;
+mod rules;
 mod turns;
 mod updates;
 
