@@ -1,5 +1,8 @@
 //! A provider's part in what the VMs of the process tell each other.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
 use super::{InFlight, MAX_ISSUERS, Provider, ProviderSettings, Step};
 use crate::{
     issuer::Issuer,
@@ -25,7 +28,8 @@ impl Provider {
         let issuer = self.configured_issuer().map_or("", Issuer::as_str);
         let url = self.settings.url.to_string();
         let ProviderSettings { cluster, clusters, limits, schedule, .. } = &self.settings;
-        let rules = format!("{clusters:?} {limits:?} {:?}", schedule.timeout);
+        let rules = Sha256::digest(format!("{clusters:?} {limits:?} {:?}", schedule.timeout));
+        let rules = URL_SAFE_NO_PAD.encode(rules);
         let commons = sharing.provider(&[kind, issuer, &url, cluster]);
         self.entries = sharing.provider(&[kind, issuer, &url, cluster, &rules]);
         self.commons = commons;

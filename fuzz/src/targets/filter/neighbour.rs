@@ -86,7 +86,7 @@ fn announce(provider: &[u8]) {
 fn documents(provider: &[u8], signers: &[usize], at: u64) -> Option<Vec<u8>> {
     let begin = provider.windows(2).position(|pair| pair == b"][")? + 1;
     let identity: Vec<String> = serde_json::from_slice(&provider[begin..]).ok()?;
-    let [kind, _issuer, url, cluster] = &identity[..] else { return None };
+    let [kind, _issuer, url, cluster, _rules] = &identity[..] else { return None };
     let (scheme, rest) = url.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find('/')?);
     let asked = |path: &str| Callout {
