@@ -33,7 +33,7 @@ pub fn check_all(
 }
 
 /// `exp` and `nbf` (RFC 7519 §4.1.4, §4.1.5; APIM `require-expiration-time`, `clock-skew`).
-fn check_lifetime(policy: &Policy, claims: &Claims, now: Timestamp) -> Result<(), Rejection> {
+fn check_lifetime(policy: &Policy, claims: &Claims<'_>, now: Timestamp) -> Result<(), Rejection> {
     let (exp, nbf) = (claims.expires(), claims.not_before());
     if exp.is_none() && policy.require_expiration {
         return Err(Rejection::ExpirationMissing);
@@ -52,7 +52,7 @@ fn check_lifetime(policy: &Policy, claims: &Claims, now: Timestamp) -> Result<()
 
 /// `aud` (RFC 7519 §4.1.3; APIM `audiences`): one of the token's is one of the policy's, a trailing `/` aside, which Entra's
 /// v1 tokens have at random, unless `options.strict-audience` is on.
-fn check_audience(policy: &Policy, claims: &Claims, head: RequestHead<'_>) -> Result<(), Rejection> {
+fn check_audience(policy: &Policy, claims: &Claims<'_>, head: RequestHead<'_>) -> Result<(), Rejection> {
     let Some(Audiences { allowed, strict }) = &policy.audiences else {
         return Ok(());
     };
@@ -76,7 +76,7 @@ fn without_slash(audience: &str) -> &str {
 }
 
 /// One of `required-claims` (APIM `claim` with `match`, `separator` and `value`).
-fn check_claim(required: &RequiredClaim, claims: &Claims) -> Result<(), Rejection> {
+fn check_claim(required: &RequiredClaim, claims: &Claims<'_>) -> Result<(), Rejection> {
     let claim = claims.get(&required.name).filter(|claim| !is_empty(claim));
     let Some(claim) = claim else {
         return Err(Rejection::ClaimNotFound { name: required.name.clone() });
@@ -92,7 +92,7 @@ fn check_claim(required: &RequiredClaim, claims: &Claims) -> Result<(), Rejectio
 }
 
 /// `null` and `[]` are as good as absent; an empty string is a value.
-fn is_empty(claim: &Json) -> bool {
+fn is_empty(claim: &Json<'_>) -> bool {
     match claim {
         Json::Null => true,
         Json::Array(elements) => elements.is_empty(),
@@ -102,7 +102,7 @@ fn is_empty(claim: &Json) -> bool {
 
 /// The values of a claim as text: a string (split when there is a separator), a boolean, a number as it is written, or the
 /// elements of an array. An object has none.
-fn values<'c>(claim: &'c Json, separator: Option<&str>) -> Vec<Cow<'c, str>> {
+fn values<'c>(claim: &'c Json<'_>, separator: Option<&str>) -> Vec<Cow<'c, str>> {
     match claim {
         Json::Array(elements) => elements.iter().flat_map(|element| scalar(element, separator)).collect(),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
@@ -111,7 +111,7 @@ fn values<'c>(claim: &'c Json, separator: Option<&str>) -> Vec<Cow<'c, str>> {
     }
 }
 
-fn scalar<'c>(value: &'c Json, separator: Option<&str>) -> Vec<Cow<'c, str>> {
+fn scalar<'c>(value: &'c Json<'_>, separator: Option<&str>) -> Vec<Cow<'c, str>> {
     match (value, separator) {
         (Json::String(text), None) => vec![Cow::Borrowed(text)],
         // Words apart by one blank or two are the same words; of a comma-separated list an empty part is a value.

@@ -13,16 +13,16 @@ const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
 
 /// The claims of one token.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Claims {
-    members: Object,
+pub struct Claims<'t> {
+    members: Object<'t>,
     exp: Option<Timestamp>,
     nbf: Option<Timestamp>,
 }
 
-impl Claims {
+impl<'t> Claims<'t> {
     /// Takes the members of a payload; fails when `iss`, `aud`, `exp`, `nbf` or `iat` is there with a type that it cannot
     /// have (RFC 7519 §4.1).
-    pub fn parse(members: Object) -> Result<Self, Malformed> {
+    pub fn parse(members: Object<'t>) -> Result<Self, Malformed> {
         let exp = numeric_date(&members, "exp")?;
         let nbf = numeric_date(&members, "nbf")?;
         numeric_date(&members, "iat")?;
@@ -41,7 +41,7 @@ impl Claims {
     }
 
     /// The claim `name`; names are literal and case-sensitive.
-    pub fn get(&self, name: &str) -> Option<&Json> {
+    pub fn get(&self, name: &str) -> Option<&Json<'t>> {
         self.members.get(name)
     }
 
@@ -80,13 +80,13 @@ impl Claims {
     }
 }
 
-impl fmt::Debug for Claims {
+impl fmt::Debug for Claims<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Claims(…)")
     }
 }
 
-fn numeric_date(members: &Object, member: &'static str) -> Result<Option<Timestamp>, Malformed> {
+fn numeric_date(members: &Object<'_>, member: &'static str) -> Result<Option<Timestamp>, Malformed> {
     let date = match members.get(member) {
         None => return Ok(None),
         Some(Json::Number(digits)) => parse_numeric_date(digits),
@@ -117,7 +117,7 @@ fn parse_numeric_date(digits: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Claims, Malformed> {
+    fn parse(text: &str) -> Result<Claims<'_>, Malformed> {
         Claims::parse(Json::parse(text.as_bytes()).unwrap().into_object().unwrap())
     }
 
@@ -142,7 +142,8 @@ mod tests {
             ("[1]", None),
         ];
         for (exp, expected) in cases {
-            let parsed = parse(&format!(r#"{{"exp":{exp}}}"#));
+            let text = format!(r#"{{"exp":{exp}}}"#);
+            let parsed = parse(&text);
             match expected {
                 Some(millis) => {
                     assert_eq!(parsed.unwrap().expires(), Some(Timestamp::from_millis(millis)), "{exp}");

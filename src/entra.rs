@@ -58,7 +58,7 @@ impl Entra {
     }
 
     /// Checks `ver`, on which the meaning of other claims depends: issuers of version 2 end in `/v2.0`, others do not.
-    pub fn check_version(claims: &Claims) -> Result<(), Rejection> {
+    pub fn check_version(claims: &Claims<'_>) -> Result<(), Rejection> {
         let is_v2_issuer = claims.issuer().is_some_and(Self::is_version_2);
         match claims.text("ver") {
             Some("2.0") if is_v2_issuer => Ok(()),
@@ -68,7 +68,7 @@ impl Entra {
     }
 
     /// Checks for and by which application the token was issued (APIM `backend-application-ids`, `client-application-ids`).
-    pub fn check_applications(&self, claims: &Claims) -> Result<(), Rejection> {
+    pub fn check_applications(&self, claims: &Claims<'_>) -> Result<(), Rejection> {
         let is_listed = |ids: &[ApplicationId], text: &str| ids.iter().any(|id| id.is(text));
         if let Some(backends) = &self.backend_applications
             && !claims.audiences().any(|audience| backends.iter().any(|id| id.is_audience(audience)))

@@ -66,7 +66,7 @@ impl Forward {
 
 impl ClaimFormat {
     /// The value of a header for a claim; `None` when there is none.
-    fn write(self, claim: &Json) -> Option<String> {
+    fn write(self, claim: &Json<'_>) -> Option<String> {
         if *claim == Json::Null {
             return None;
         }
@@ -83,7 +83,7 @@ impl ClaimFormat {
 }
 
 /// The text of a string, number or boolean.
-fn scalar(claim: &Json) -> Option<&str> {
+fn scalar<'c>(claim: &'c Json<'_>) -> Option<&'c str> {
     match claim {
         Json::Bool(true) => Some("true"),
         Json::Bool(false) => Some("false"),
@@ -94,7 +94,7 @@ fn scalar(claim: &Json) -> Option<&str> {
 }
 
 /// The elements of an array with `,` between them; `None` when there are none, or one could be taken for something else.
-fn join(elements: &[Json]) -> Option<String> {
+fn join(elements: &[Json<'_>]) -> Option<String> {
     let texts: Option<Vec<_>> = elements
         .iter()
         .map(|element| scalar(element).filter(|text| survives(text) && !text.contains(',')))

@@ -25,7 +25,7 @@ pub struct Likeness {
 
 impl Likeness {
     /// What these claims look like.
-    pub fn of(claims: &Claims) -> Self {
+    pub fn of(claims: &Claims<'_>) -> Self {
         const GRAPH: [&str; 5] = [
             "00000003-0000-0000-c000-000000000000",
             "https://graph.microsoft.com",

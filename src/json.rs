@@ -4,46 +4,35 @@
 //! differ are an attack), depth is limited, and numbers keep the digits they were written with.
 
 mod ascii;
+mod object;
+mod parse;
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    fmt,
-};
+use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+pub use object::Object;
 
 use crate::excerpt::Excerpt;
+use parse::Parser;
 
 /// How deep objects and arrays may nest. Real tokens stay under 8.
 pub const MAX_DEPTH: usize = 32;
 
-/// How often a byte may be read on average. Each object and array is read by itself, so a text that is nested is read once for
-/// each level that it lies in; key sets with certificates come to five.
-pub const MAX_READINGS: usize = 8;
-
-/// What may be read of any text: short ones may nest to the full depth.
-const SHORT: usize = 65_536;
-
 /// A parsed JSON value. It may be a token's or a secret: `Debug` shows its kind alone.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Json {
+pub enum Json<'t> {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
     /// A number, as the text it was written with.
-    Number(Box<str>),
+    Number(Cow<'t, str>),
     /// A string, unescaped.
-    String(String),
+    String(Cow<'t, str>),
     /// An array.
     Array(Vec<Self>),
     /// An object without duplicate members.
-    Object(Object),
+    Object(Object<'t>),
 }
-
-/// The members of a JSON object.
-pub type Object = BTreeMap<String, Json>;
 
 /// Why bytes are not acceptable JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +51,7 @@ pub enum JsonError {
         /// Where, such as `a.b[0].c`.
         path: String,
     },
-    /// Objects and arrays nest deeper than [`MAX_DEPTH`], or so much of the text so deep that it would be read more often
-    /// than [`MAX_READINGS`].
+    /// Objects and arrays nest deeper than [`MAX_DEPTH`].
     TooDeep,
 }
 
@@ -82,25 +70,22 @@ impl std::error::Error for JsonError {}
 
 impl JsonError {
     /// The same error, seen from the object or array around it, where `step` leads to it.
-    fn within(self, step: &str) -> Self {
+    fn within(self, step: impl FnOnce() -> String) -> Self {
         match self {
             Self::DuplicateMember { path } if path.starts_with('[') => {
-                Self::DuplicateMember { path: format!("{step}{path}") }
+                Self::DuplicateMember { path: format!("{}{path}", step()) }
             }
-            Self::DuplicateMember { path } => Self::DuplicateMember { path: format!("{step}.{path}") },
+            Self::DuplicateMember { path } => Self::DuplicateMember { path: format!("{}.{path}", step()) },
             Self::NotUtf8 | Self::Syntax { .. } | Self::TooDeep => self,
         }
     }
 }
 
-impl Json {
-    /// Parses one JSON value that fills `bytes`.
-    pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
+impl<'t> Json<'t> {
+    /// Parses one JSON value that fills `bytes`, in one pass; texts without escapes are borrowed.
+    pub fn parse(bytes: &'t [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
-        // The raw scan checks the syntax of the whole text without recursion, whatever its depth.
-        let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-        let mut budget = text.len().saturating_mul(MAX_READINGS).saturating_add(SHORT);
-        expand(raw, MAX_DEPTH, &mut budget)
+        Parser::new(text).parse(MAX_DEPTH)
     }
 
     /// The text of a string value.
@@ -112,7 +97,7 @@ impl Json {
     }
 
     /// The members of an object value.
-    pub fn into_object(self) -> Option<Object> {
+    pub fn into_object(self) -> Option<Object<'t>> {
         match self {
             Self::Object(members) => Some(members),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) | Self::Array(_) => None,
@@ -132,55 +117,10 @@ impl Json {
     }
 }
 
-impl fmt::Debug for Json {
+impl fmt::Debug for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind())
     }
-}
-
-fn syntax(error: &serde_json::Error) -> JsonError {
-    JsonError::Syntax { line: error.line(), column: error.column() }
-}
-
-fn expand(raw: &RawValue, depth: usize, budget: &mut usize) -> Result<Json, JsonError> {
-    let text = raw.get();
-    let mut inner = || {
-        *budget = budget.checked_sub(text.len()).ok_or(JsonError::TooDeep)?;
-        depth.checked_sub(1).ok_or(JsonError::TooDeep)
-    };
-    Ok(match text.as_bytes().first() {
-        Some(b'{') => {
-            let depth = inner()?;
-            let Members(members) = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-            let mut object = Object::new();
-            for (name, value) in members {
-                match object.entry(name) {
-                    Entry::Vacant(member) => {
-                        let value = expand(value, depth, budget)
-                            .map_err(|error| error.within(&step(member.key())))?;
-                        member.insert(value)
-                    }
-                    Entry::Occupied(member) => {
-                        return Err(JsonError::DuplicateMember { path: step(member.key()) });
-                    }
-                };
-            }
-            Json::Object(object)
-        }
-        Some(b'[') => {
-            let depth = inner()?;
-            let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-            let elements = elements.into_iter().enumerate().map(|(index, element)| {
-                expand(element, depth, budget).map_err(|error| error.within(&format!("[{index}]")))
-            });
-            Json::Array(elements.collect::<Result<_, _>>()?)
-        }
-        Some(b'"') => Json::String(serde_json::from_str(text).map_err(|error| syntax(&error))?),
-        Some(b't') => Json::Bool(true),
-        Some(b'f') => Json::Bool(false),
-        Some(b'n') => Json::Null,
-        _ => Json::Number(text.into()),
-    })
 }
 
 /// How a path names a member: by itself, or quoted when it is not a plain word.
@@ -189,36 +129,11 @@ pub(crate) fn step(name: &str) -> String {
     if is_plain && !name.is_empty() { Excerpt(name).to_string() } else { format!("[\"{}\"]", Excerpt(name)) }
 }
 
-/// The members of an object in the order they are written, duplicates included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn number(text: &str) -> Json {
+    fn number(text: &str) -> Json<'_> {
         Json::Number(text.into())
     }
 
@@ -227,17 +142,13 @@ mod tests {
         let json =
             Json::parse(br#" {"a":[1,2.50,9007199254740993,1e400],"b":{"c":null,"d":true,"e":"\u00e9\n"}} "#)
                 .unwrap();
-        let mut b = Object::new();
-        b.insert("c".into(), Json::Null);
-        b.insert("d".into(), Json::Bool(true));
-        b.insert("e".into(), Json::String("é\n".into()));
-        let mut whole = Object::new();
-        whole.insert(
-            "a".into(),
-            Json::Array(vec![number("1"), number("2.50"), number("9007199254740993"), number("1e400")]),
-        );
-        whole.insert("b".into(), Json::Object(b));
-        assert_eq!(json, Json::Object(whole));
+        let object = |members: Vec<(&'static str, Json<'static>)>| {
+            let members = members.into_iter().map(|(name, value)| (name.into(), value));
+            Json::Object(Object::new(members.collect()).unwrap())
+        };
+        let numbers = vec![number("1"), number("2.50"), number("9007199254740993"), number("1e400")];
+        let b = object(vec![("c", Json::Null), ("d", Json::Bool(true)), ("e", Json::String("é\n".into()))]);
+        assert_eq!(json, object(vec![("a", Json::Array(numbers)), ("b", b)]));
     }
 
     fn twice(path: &str) -> JsonError {
@@ -264,22 +175,6 @@ mod tests {
             assert_eq!(Json::parse(bytes).as_ref(), Err(expected), "{}", String::from_utf8_lossy(bytes));
         }
         assert!(matches!(Json::parse(br#"{"a":"\ud800"}"#), Err(JsonError::Syntax { .. })), "lone surrogate");
-    }
-
-    #[test]
-    fn how_often_a_text_is_read_is_limited() {
-        let buried = |levels: usize| {
-            format!("{}[{}1]{}", r#"{"a":"#.repeat(levels), "1,".repeat(20_000), "}".repeat(levels))
-        };
-        // The array by itself and as a part of each object around it: nine readings are within eight of the whole and what
-        // any text may have, ten are not.
-        assert!(Json::parse(buried(8).as_bytes()).is_ok());
-        assert_eq!(Json::parse(buried(9).as_bytes()), Err(JsonError::TooDeep));
-        // A key set as providers publish them: most of it certificates, in an array in an object in an array in an object.
-        let certificate = "A".repeat(2000);
-        let key = format!(r#"{{"kty":"RSA","x5c":["{certificate}"]}}"#);
-        let set = format!(r#"{{"keys":[{}]}}"#, vec![key; 20].join(","));
-        assert!(Json::parse(set.as_bytes()).is_ok());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct Jwk {
 
 impl Jwk {
     /// Reads a public key; fails when it cannot verify signatures that the filter knows.
-    pub fn parse(members: &Object) -> Result<Self, JwkError> {
+    pub fn parse(members: &Object<'_>) -> Result<Self, JwkError> {
         if text(members, "use")?.is_some_and(|usage| usage != "sig") {
             return Err(JwkError::NotForSignatures);
         }
@@ -69,7 +69,7 @@ impl Jwk {
     }
 }
 
-fn parse_key(members: &Object) -> Result<PublicKey, JwkError> {
+fn parse_key(members: &Object<'_>) -> Result<PublicKey, JwkError> {
     let bytes = |member| {
         let text = text(members, member)?.ok_or(JwkError::MemberType(member))?;
         URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkError::MemberType(member))
@@ -86,7 +86,7 @@ fn parse_key(members: &Object) -> Result<PublicKey, JwkError> {
     }
 }
 
-fn text<'m>(members: &'m Object, member: &'static str) -> Result<Option<&'m str>, JwkError> {
+fn text<'m>(members: &'m Object<'_>, member: &'static str) -> Result<Option<&'m str>, JwkError> {
     members.get(member).map(|value| value.as_str().ok_or(JwkError::MemberType(member))).transpose()
 }
 
@@ -140,11 +140,11 @@ pub struct KeySet {
 impl KeySet {
     /// Parses the document. A key that cannot be used is skipped and never spoils the others; a set without any is an error.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
-        let mut members = Json::parse(document)
+        let members = Json::parse(document)
             .map_err(KeySetError::Json)?
             .into_object()
             .ok_or(KeySetError::NoKeysMember)?;
-        let Some(Json::Array(elements)) = members.remove("keys") else {
+        let Some(Json::Array(elements)) = members.into_member("keys") else {
             return Err(KeySetError::NoKeysMember);
         };
         if elements.len() > MAX_KEYS {

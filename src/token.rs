@@ -28,39 +28,30 @@ impl UnsignedPermission {
 /// The `alg` of a token that nobody signed (RFC 7518 §3.6).
 const UNSIGNED: &str = "none";
 
-/// A compact JWS (RFC 7515 §3.1) with a JWT in it, parsed strictly, of which nothing may be believed yet.
-///
-/// Its claims cannot be read, but for `iss` and `tid`, which choose the keys that may vouch for it.
-pub struct UntrustedToken<'t> {
-    header: JoseHeader,
-    claims: Claims,
-    payload: Vec<u8>,
-    encoded_payload: Cow<'t, [u8]>,
+/// A token's parts out of their base64url, of which nothing is read yet.
+pub struct TokenParts<'t> {
     signing_input: &'t [u8],
-    signature: Vec<u8>,
+    encoded_payload: Cow<'t, [u8]>,
+    /// JOSE header, payload and signature, one after the other.
+    decoded: Vec<u8>,
+    header_end: usize,
+    payload_end: usize,
+    form: Form,
 }
 
-/// What the filter uses of a JOSE header (RFC 7515 §4.1). `jku`, `jwk`, `x5u` and `x5c` are never looked at: a token does not
-/// bring its own keys.
-#[derive(Clone, PartialEq, Eq)]
-pub struct JoseHeader {
-    /// `alg`, as it is written.
-    pub algorithm_name: String,
-    /// `kid`; an empty one counts as absent.
-    pub key_id: Option<String>,
-    /// `x5t`; an empty one counts as absent.
-    pub thumbprint: Option<String>,
-    /// `typ`
-    pub token_type: Option<String>,
-    /// Whether `nonce` is there, as it is in tokens for Microsoft Graph, which nobody else can verify.
-    pub has_nonce: bool,
+/// What the parts are of.
+enum Form {
+    /// A compact JWS.
+    Jws,
+    /// Claims that an encrypted token held by themselves, with the `typ` of that.
+    Claims(Option<String>),
 }
 
-impl<'t> UntrustedToken<'t> {
-    /// Parses `text`: exactly three parts, canonical base64url, JSON objects without duplicate members, no `crit`.
+impl<'t> TokenParts<'t> {
+    /// Takes a compact JWS (RFC 7515 §3.1) apart: exactly three parts, each canonical base64url.
     ///
     /// Its length is the caller's to limit, before anything is read of it.
-    pub fn parse(text: &'t [u8]) -> Result<Self, Malformed> {
+    pub fn decode(text: &'t [u8]) -> Result<Self, Malformed> {
         let mut parts = text.split(|byte| *byte == b'.');
         let (header, encoded_payload, signature) =
             match (parts.next(), parts.next(), parts.next(), parts.count()) {
@@ -71,36 +62,80 @@ impl<'t> UntrustedToken<'t> {
         let signing_input = text
             .get(..header.len().saturating_add(1).saturating_add(encoded_payload.len()))
             .ok_or(Malformed::PartCount)?;
-        let header = JoseHeader::parse(&object(&decode(header, Part::Header)?, Part::Header)?)?;
-        let payload = decode(encoded_payload, Part::Payload)?;
-        let claims = Claims::parse(object(&payload, Part::Payload)?)?;
-        let signature = decode(signature, Part::Signature)?;
+        let mut decoded = Vec::with_capacity(text.len());
+        decode(header, Part::Header, &mut decoded)?;
+        let header_end = decoded.len();
+        decode(encoded_payload, Part::Payload, &mut decoded)?;
+        let payload_end = decoded.len();
+        decode(signature, Part::Signature, &mut decoded)?;
         let encoded_payload = Cow::Borrowed(encoded_payload);
-        Ok(Self { header, claims, payload, encoded_payload, signing_input, signature })
+        Ok(Self { signing_input, encoded_payload, decoded, header_end, payload_end, form: Form::Jws })
     }
 
-    /// Parses the claims that an encrypted token held by themselves, unsigned, as if their JOSE header had `alg` `none`;
-    /// `token_type` is the `typ` of the encrypted token.
-    pub fn parse_claims(text: &'t [u8], token_type: Option<String>) -> Result<Self, Malformed> {
-        let algorithm_name = UNSIGNED.to_owned();
-        Ok(Self {
-            header: JoseHeader {
-                algorithm_name,
-                key_id: None,
-                thumbprint: None,
-                token_type,
-                has_nonce: false,
-            },
-            claims: Claims::parse(object(text, Part::Payload)?)?,
-            payload: text.to_vec(),
-            encoded_payload: Cow::Owned(URL_SAFE_NO_PAD.encode(text).into_bytes()),
+    /// The claims that an encrypted token held by themselves, unsigned, as if their JOSE header had `alg` `none`; `token_type`
+    /// is the `typ` of the encrypted token.
+    pub fn of_claims(claims: &[u8], token_type: Option<String>) -> Self {
+        Self {
             signing_input: &[],
-            signature: Vec::new(),
-        })
+            encoded_payload: Cow::Owned(URL_SAFE_NO_PAD.encode(claims).into_bytes()),
+            decoded: claims.to_vec(),
+            header_end: 0,
+            payload_end: claims.len(),
+            form: Form::Claims(token_type),
+        }
+    }
+
+    fn header(&self) -> &[u8] {
+        self.decoded.get(..self.header_end).unwrap_or_default()
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.decoded.get(self.header_end..self.payload_end).unwrap_or_default()
+    }
+
+    fn signature(&self) -> &[u8] {
+        self.decoded.get(self.payload_end..).unwrap_or_default()
+    }
+}
+
+/// A compact JWS (RFC 7515 §3.1) with a JWT in it, parsed strictly, of which nothing may be believed yet.
+///
+/// Its claims cannot be read, but for `iss` and `tid`, which choose the keys that may vouch for it.
+pub struct UntrustedToken<'t> {
+    parts: &'t TokenParts<'t>,
+    header: JoseHeader<'t>,
+    claims: Claims<'t>,
+}
+
+/// What the filter uses of a JOSE header (RFC 7515 §4.1). `jku`, `jwk`, `x5u` and `x5c` are never looked at: a token does not
+/// bring its own keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JoseHeader<'t> {
+    /// `alg`, as it is written.
+    pub algorithm_name: Cow<'t, str>,
+    /// `kid`; an empty one counts as absent.
+    pub key_id: Option<Cow<'t, str>>,
+    /// `x5t`; an empty one counts as absent.
+    pub thumbprint: Option<Cow<'t, str>>,
+    /// `typ`
+    pub token_type: Option<Cow<'t, str>>,
+    /// Whether `nonce` is there, as it is in tokens for Microsoft Graph, which nobody else can verify.
+    pub has_nonce: bool,
+}
+
+impl<'t> UntrustedToken<'t> {
+    /// Parses header and payload: JSON objects without duplicate members, no `crit`.
+    pub fn parse(parts: &'t TokenParts<'t>) -> Result<Self, Malformed> {
+        let header = match &parts.form {
+            Form::Jws => JoseHeader::parse(&object(parts.header(), Part::Header)?)?,
+            Form::Claims(token_type) => JoseHeader::of_claims(token_type.as_deref()),
+        };
+        let claims = Claims::parse(object(parts.payload(), Part::Payload)?)?;
+        Ok(Self { parts, header, claims })
     }
 
     /// The JOSE header.
-    pub fn header(&self) -> &JoseHeader {
+    pub fn header(&self) -> &JoseHeader<'t> {
         &self.header
     }
 
@@ -127,7 +162,7 @@ impl<'t> UntrustedToken<'t> {
         key: &VerifyingKey,
     ) -> Option<VerifiedToken<'_>> {
         verifier
-            .verify(algorithm, key, self.signing_input, &self.signature)
+            .verify(algorithm, key, self.parts.signing_input, self.parts.signature())
             .then_some(VerifiedToken { token: self })
     }
 
@@ -139,7 +174,7 @@ impl<'t> UntrustedToken<'t> {
     /// The token as one that may be believed although nobody signed it: `alg` is `none`, the signature is empty, and the
     /// configuration permits it.
     pub fn admit_unsigned(&self, _permission: &UnsignedPermission) -> Option<VerifiedToken<'_>> {
-        (self.is_unsigned() && self.signature.is_empty()).then_some(VerifiedToken { token: self })
+        (self.is_unsigned() && self.parts.signature().is_empty()).then_some(VerifiedToken { token: self })
     }
 }
 
@@ -150,25 +185,25 @@ pub struct VerifiedToken<'u> {
     token: &'u UntrustedToken<'u>,
 }
 
-impl VerifiedToken<'_> {
+impl<'u> VerifiedToken<'u> {
     /// The claims.
-    pub fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &'u Claims<'u> {
         &self.token.claims
     }
 
     /// The payload's bytes as they were signed: the claims as JSON.
-    pub fn payload(&self) -> &[u8] {
-        &self.token.payload
+    pub fn payload(&self) -> &'u [u8] {
+        self.token.parts.payload()
     }
 
     /// The payload as it stands in the token, in base64url.
-    pub fn encoded_payload(&self) -> &[u8] {
-        &self.token.encoded_payload
+    pub fn encoded_payload(&self) -> &'u [u8] {
+        &self.token.parts.encoded_payload
     }
 }
 
-impl JoseHeader {
-    fn parse(members: &Object) -> Result<Self, Malformed> {
+impl<'t> JoseHeader<'t> {
+    fn parse(members: &Object<'t>) -> Result<Self, Malformed> {
         let b64_is_default = matches!(members.get("b64"), None | Some(Json::Bool(true)));
         if members.contains_key("crit") || !b64_is_default {
             return Err(Malformed::Critical);
@@ -181,29 +216,47 @@ impl JoseHeader {
             has_nonce: members.contains_key("nonce"),
         })
     }
+
+    /// What stands in for the header of claims that have none.
+    fn of_claims(token_type: Option<&'t str>) -> Self {
+        Self {
+            algorithm_name: Cow::Borrowed(UNSIGNED),
+            key_id: None,
+            thumbprint: None,
+            token_type: token_type.map(Cow::Borrowed),
+            has_nonce: false,
+        }
+    }
 }
 
-fn text(members: &Object, member: &'static str) -> Result<Option<String>, Malformed> {
-    members
-        .get(member)
-        .map(|value| {
-            value.as_str().map(str::to_owned).ok_or(Malformed::MemberType { member, expected: "a string" })
-        })
-        .transpose()
+fn text<'t>(members: &Object<'t>, member: &'static str) -> Result<Option<Cow<'t, str>>, Malformed> {
+    match members.get(member) {
+        None => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text.clone())),
+        Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => {
+            Err(Malformed::MemberType { member, expected: "a string" })
+        }
+    }
 }
 
-fn object(bytes: &[u8], part: Part) -> Result<Object, Malformed> {
+fn object(bytes: &[u8], part: Part) -> Result<Object<'_>, Malformed> {
     let json = Json::parse(bytes).map_err(|error| Malformed::Json(part, error))?;
     json.into_object().ok_or(Malformed::NotAnObject(part))
 }
 
 /// RFC 7515 §2: no padding, no white space; the engine also refuses a last character with stray bits, so that every part has
 /// one spelling only.
-fn decode(encoded: &[u8], part: Part) -> Result<Vec<u8>, Malformed> {
-    URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Malformed::Base64Url(part))
+fn decode(encoded: &[u8], part: Part, decoded: &mut Vec<u8>) -> Result<(), Malformed> {
+    URL_SAFE_NO_PAD.decode_vec(encoded, decoded).map_err(|_| Malformed::Base64Url(part))
 }
 
 // What a token holds must not reach a log by way of `{:?}`.
+
+impl fmt::Debug for TokenParts<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenParts(…)")
+    }
+}
 
 impl fmt::Debug for UntrustedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,7 +264,7 @@ impl fmt::Debug for UntrustedToken<'_> {
     }
 }
 
-impl fmt::Debug for JoseHeader {
+impl fmt::Debug for JoseHeader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JoseHeader(…)")
     }
@@ -236,21 +289,26 @@ mod tests {
         format!("{}.{}.{}", encode(header), encode(payload), encode("signature"))
     }
 
+    fn refused(text: &[u8]) -> Option<Malformed> {
+        TokenParts::decode(text).and_then(|parts| UntrustedToken::parse(&parts).map(drop)).err()
+    }
+
     fn fault(text: &str) -> Malformed {
-        UntrustedToken::parse(text.as_bytes()).unwrap_err()
+        refused(text.as_bytes()).unwrap()
     }
 
     #[test]
     fn a_well_formed_token_is_read() {
         let text = token(r#"{"alg":"RS256","kid":"k","x5t":"t"}"#, r#"{"iss":"i","tid":"t"}"#);
-        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
+        let parts = TokenParts::decode(text.as_bytes()).unwrap();
+        let parsed = UntrustedToken::parse(&parts).unwrap();
         assert_eq!(parsed.header().algorithm_name, "RS256");
         assert_eq!(parsed.header().key_id.as_deref(), Some("k"));
         assert_eq!(parsed.header().thumbprint.as_deref(), Some("t"));
         assert_eq!(parsed.claimed_issuer(), Some("i"));
         assert_eq!(parsed.claimed_tenant(), Some("t"));
-        assert_eq!(parsed.signing_input, text.rsplit_once('.').unwrap().0.as_bytes());
-        assert_eq!(parsed.signature, b"signature");
+        assert_eq!(parts.signing_input, text.rsplit_once('.').unwrap().0.as_bytes());
+        assert_eq!(parts.signature(), b"signature");
         let verified = VerifiedToken { token: &parsed };
         assert_eq!(verified.payload(), br#"{"iss":"i","tid":"t"}"#);
         assert_eq!(verified.encoded_payload(), text.split('.').nth(1).unwrap().as_bytes());
@@ -281,8 +339,8 @@ mod tests {
             assert_eq!(fault(&text), expected, "{text:.80}");
         }
         assert_eq!(
-            UntrustedToken::parse(b"\xff.\xfe.\xfd").unwrap_err(),
-            Malformed::Base64Url(Part::Header),
+            refused(b"\xff.\xfe.\xfd"),
+            Some(Malformed::Base64Url(Part::Header)),
             "bytes that are not text"
         );
     }
@@ -299,14 +357,16 @@ mod tests {
             ("HS256", "", false),
         ] {
             let text = format!("{}.{}.{signature}", encode(format!(r#"{{"alg":"{alg}"}}"#)), encode("{}"));
-            let token = UntrustedToken::parse(text.as_bytes()).unwrap();
+            let parts = TokenParts::decode(text.as_bytes()).unwrap();
+            let token = UntrustedToken::parse(&parts).unwrap();
             assert_eq!(token.admit_unsigned(&permission).is_some(), expected, "{alg} {signature}");
         }
-        let claims = UntrustedToken::parse_claims(br#"{"iss":"i"}"#, Some("JWT".into())).unwrap();
+        let parts = TokenParts::of_claims(br#"{"iss":"i"}"#, Some("JWT".into()));
+        let claims = UntrustedToken::parse(&parts).unwrap();
         assert_eq!(claims.header().token_type.as_deref(), Some("JWT"));
         assert_eq!(claims.admit_unsigned(&permission).unwrap().claims().issuer(), Some("i"));
         assert_eq!(
-            UntrustedToken::parse_claims(b"[]", None).unwrap_err(),
+            UntrustedToken::parse(&TokenParts::of_claims(b"[]", None)).unwrap_err(),
             Malformed::NotAnObject(Part::Payload)
         );
     }
@@ -346,20 +406,23 @@ mod tests {
             assert_eq!(fault(&token(header, payload)), expected, "{header:.60} {payload:.60}");
         }
         let nested = format!(r#"{{"a":{}{}}}"#, "[".repeat(MAX_DEPTH - 1), "]".repeat(MAX_DEPTH - 1));
-        assert!(UntrustedToken::parse(token(alg, &nested).as_bytes()).is_ok());
+        assert_eq!(refused(token(alg, &nested).as_bytes()), None);
     }
 
     #[test]
     fn an_empty_key_id_counts_as_absent() {
         let text = token(r#"{"alg":"RS256","kid":"","x5t":"","b64":true}"#, "{}");
-        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
+        let parts = TokenParts::decode(text.as_bytes()).unwrap();
+        let parsed = UntrustedToken::parse(&parts).unwrap();
         assert_eq!((parsed.header().key_id.as_deref(), parsed.header().thumbprint.as_deref()), (None, None));
     }
 
     #[test]
     fn debug_shows_nothing_of_a_token() {
         let text = token(r#"{"alg":"RS256","kid":"secret"}"#, r#"{"sub":"secret"}"#);
-        let parsed = UntrustedToken::parse(text.as_bytes()).unwrap();
-        assert_eq!(format!("{parsed:?} {:?}", parsed.header()), "UntrustedToken(…) JoseHeader(…)");
+        let parts = TokenParts::decode(text.as_bytes()).unwrap();
+        let parsed = UntrustedToken::parse(&parts).unwrap();
+        let shown = format!("{parts:?} {parsed:?} {:?}", parsed.header());
+        assert_eq!(shown, "TokenParts(…) UntrustedToken(…) JoseHeader(…)");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     search::Search,
     signature::Verifier,
     time::Timestamp,
-    token::{JoseHeader, UntrustedToken, VerifiedToken},
+    token::{JoseHeader, TokenParts, UntrustedToken, VerifiedToken},
     trust::{self, Undecided},
 };
 
@@ -136,10 +136,11 @@ fn try_validate(
         return Err(Malformed::TooLong.into());
     }
     let decrypted = decrypt(policy, beside, crypto.decryptor, &text, attempt)?;
-    let token = match &decrypted {
-        None => UntrustedToken::parse(&text)?,
-        Some(decrypted) => parse_decrypted(policy, decrypted)?,
+    let parts = match &decrypted {
+        None => TokenParts::decode(&text)?,
+        Some(decrypted) => decode_decrypted(policy, decrypted)?,
     };
+    let token = UntrustedToken::parse(&parts)?;
     let verified = find_key(policy, keys, crypto.verifier, &token, attempt).and_then(|verified| {
         checks::check_all(policy, verified, attempt.head, attempt.now).map_err(Undecided::Refuse)?;
         Ok(verified)
@@ -177,20 +178,20 @@ fn decrypt(
 }
 
 /// The token that was encrypted: signed, or bare claims where the policy takes unsigned tokens.
-fn parse_decrypted<'d>(policy: &Policy, decrypted: &'d Decrypted) -> Result<UntrustedToken<'d>, Malformed> {
+fn decode_decrypted<'d>(policy: &Policy, decrypted: &'d Decrypted) -> Result<TokenParts<'d>, Malformed> {
     let text = decrypted.plaintext();
     match (text.trim_ascii_start().starts_with(b"{"), &policy.unsigned) {
-        (false, _) => UntrustedToken::parse(text),
-        (true, Some(_)) => UntrustedToken::parse_claims(text, decrypted.typ().map(str::to_owned)),
+        (false, _) => TokenParts::decode(text),
+        (true, Some(_)) => Ok(TokenParts::of_claims(text, decrypted.typ().map(str::to_owned))),
         (true, None) => Err(Malformed::Unsigned),
     }
 }
 
 impl Quote {
-    fn new(header: &JoseHeader, issuer: Option<&str>) -> Self {
+    fn new(header: &JoseHeader<'_>, issuer: Option<&str>) -> Self {
         Self {
-            algorithm: header.algorithm_name.clone(),
-            key_id: header.key_id.clone(),
+            algorithm: header.algorithm_name.clone().into_owned(),
+            key_id: header.key_id.as_deref().map(str::to_owned),
             issuer_host: issuer.and_then(issuer::host_of),
         }
     }

@@ -30,7 +30,7 @@ fn policy() -> Policy {
     }
 }
 
-fn claims(text: &str) -> Claims {
+fn claims(text: &str) -> Claims<'_> {
     Claims::parse(Json::parse(text.as_bytes()).unwrap().into_object().unwrap()).unwrap()
 }
 

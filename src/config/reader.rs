@@ -12,19 +12,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Node<'j> {
     path: String,
-    value: &'j Json,
+    value: &'j Json<'j>,
 }
 
 /// The members of an object, none of them unknown.
 #[derive(Debug)]
 pub(super) struct Members<'j> {
     path: String,
-    members: &'j Object,
+    members: &'j Object<'j>,
 }
 
 impl<'j> Node<'j> {
     /// The whole tree.
-    pub(super) fn root(value: &'j Json) -> Self {
+    pub(super) fn root(value: &'j Json<'j>) -> Self {
         Self { path: String::new(), value }
     }
 
@@ -166,8 +166,8 @@ impl<'j> Node<'j> {
         let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
         let names = quoted.join(", ");
         let members = self.object(&names)?;
-        if let Some(name) = members.keys().find(|name| !known.contains(&name.as_str())) {
-            let why = refused.iter().find(|(refused, _)| refused == name).map(|(_, why)| *why);
+        if let Some(name) = members.iter().map(|(name, _)| name).find(|name| !known.contains(name)) {
+            let why = refused.iter().find(|(refused, _)| *refused == name).map(|(_, why)| *why);
             let problem =
                 why.map_or_else(|| format!("unknown member; expected one of {names}"), str::to_owned);
             return Err(ConfigError::new(joined(&self.path, name), problem));
@@ -175,16 +175,15 @@ impl<'j> Node<'j> {
         Ok(Members { path: self.path.clone(), members })
     }
 
-    /// The members of an object whose names are the operator's.
+    /// The members of an object whose names are the operator's, in the order of those: it says nothing where one stands.
     pub(super) fn entries(&self) -> Result<Vec<(&'j str, Self)>, ConfigError> {
-        let node = |(name, value): (&'j String, &'j Json)| {
-            (name.as_str(), Node { path: joined(&self.path, name), value })
-        };
-        Ok(self.object("names of your own")?.iter().map(node).collect())
+        let node =
+            |(name, value): (&'j str, &'j Json<'j>)| (name, Node { path: joined(&self.path, name), value });
+        Ok(self.object("names of your own")?.sorted().into_iter().map(node).collect())
     }
 
     /// The members of an object as they are; `names` says which it can have.
-    pub(super) fn object(&self, names: &str) -> Result<&'j Object, ConfigError> {
+    pub(super) fn object(&self, names: &str) -> Result<&'j Object<'j>, ConfigError> {
         match self.value {
             Json::Object(members) => Ok(members),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {

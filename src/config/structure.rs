@@ -3,17 +3,19 @@
 //! Envoy hands a `StringValue` on as its text, and a `Struct` as the bytes of the message. This reads them into the same tree
 //! that JSON text gives.
 
+use std::borrow::Cow;
+
 use crate::json::{Json, MAX_DEPTH, Object};
 
 /// Reads the bytes of a `Struct`; `None` when they are none, nest too deep, or have a member twice.
-pub(super) fn parse(message: &[u8]) -> Option<Json> {
+pub(super) fn parse(message: &[u8]) -> Option<Json<'_>> {
     parse_struct(message, MAX_DEPTH)
 }
 
 /// `message Struct { map<string, Value> fields = 1; }`
-fn parse_struct(message: &[u8], depth: usize) -> Option<Json> {
+fn parse_struct(message: &[u8], depth: usize) -> Option<Json<'_>> {
     let depth = depth.checked_sub(1)?;
-    let mut members = Object::new();
+    let mut members = Vec::new();
     for entry in fields(message)? {
         let Field { number: 1, content: Content::Bytes(entry) } = entry else { return None };
         // A map's entry: 1 key, 2 value; either may be left out when it is its type's default.
@@ -27,22 +29,20 @@ fn parse_struct(message: &[u8], depth: usize) -> Option<Json> {
                 Field { .. } => return None,
             }
         }
-        if members.insert(name.to_owned(), value).is_some() {
-            return None;
-        }
+        members.push((Cow::Borrowed(name), value));
     }
-    Some(Json::Object(members))
+    Object::new(members).ok().map(Json::Object)
 }
 
 /// `message Value { oneof kind { … } }`
-fn parse_value(message: &[u8], depth: usize) -> Option<Json> {
+fn parse_value(message: &[u8], depth: usize) -> Option<Json<'_>> {
     Some(match fields(message)?.as_slice() {
         [Field { number: 1, content: Content::Varint(0) }] => Json::Null,
         [Field { number: 2, content: Content::Fixed64(bits) }] => {
             Json::Number(digits(f64::from_bits(*bits))?.into())
         }
         [Field { number: 3, content: Content::Bytes(text) }] => {
-            Json::String(std::str::from_utf8(text).ok()?.to_owned())
+            Json::String(Cow::Borrowed(std::str::from_utf8(text).ok()?))
         }
         [Field { number: 4, content: Content::Varint(flag) }] => Json::Bool(*flag != 0),
         [Field { number: 5, content: Content::Bytes(message) }] => parse_struct(message, depth)?,

@@ -52,7 +52,7 @@ const TOKEN_CACHE: (&str, &str) = (
     "is for a later version: this one keeps no tokens, so that there is nothing to bound; remove it",
 );
 
-pub(super) fn read(json: &Json, environment: Environment<'_>) -> Result<Written, ConfigError> {
+pub(super) fn read(json: &Json<'_>, environment: Environment<'_>) -> Result<Written, ConfigError> {
     let root = Node::root(json);
     let has = |name| matches!(json, Json::Object(members) if members.contains_key(name));
     let has_policies = has("policies") || has("rules");

@@ -20,8 +20,8 @@ fn v1(tenant: &str) -> String {
     format!("https://sts.windows.net/{tenant}/")
 }
 
-fn claims(claims: &Value) -> Claims {
-    Claims::parse(Json::parse(claims.to_string().as_bytes()).unwrap().into_object().unwrap()).unwrap()
+fn claims(claims: &Value) -> Claims<'static> {
+    Claims::parse(Json::parse(claims.to_string().leak().as_bytes()).unwrap().into_object().unwrap()).unwrap()
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     algorithm::Algorithm,
     signature::{PublicKey, Verifier, VerifyingKey},
-    token::UntrustedToken,
+    token::{TokenParts, UntrustedToken},
 };
 
 /// What `forward` makes of a token with this payload.
@@ -12,7 +12,8 @@ fn headers(forward: &Forward, payload: &str) -> Vec<(String, String)> {
         format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA"}"#), URL_SAFE_NO_PAD.encode(payload));
     let signature = pair.sk.sign(&input, None);
     let text = format!("{input}.{}", URL_SAFE_NO_PAD.encode(*signature));
-    let token = UntrustedToken::parse(text.as_bytes()).unwrap();
+    let parts = TokenParts::decode(text.as_bytes()).unwrap();
+    let token = UntrustedToken::parse(&parts).unwrap();
     let key = VerifyingKey::Public(PublicKey::ed25519(&*pair.pk).unwrap());
     let verified = token.verify(&Verifier::rust_only(), Algorithm::Ed25519, &key).unwrap();
     let headers = forward.headers(verified).into_iter();

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     rejection::{Absence, ClientFault, Malformed, TenantFault},
     time::Timestamp,
+    token::TokenParts,
     trial::{TENANT, World, configuration},
 };
 
@@ -39,7 +40,8 @@ fn document(host: &str, version: &str) -> String {
 fn hint(policy: &Policy, header: &Value, claims: &Value, rejection: &Rejection) -> Option<Hint> {
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let text = format!("{header}.{claims}.");
-    Hint::of(policy, &UntrustedToken::parse(text.as_bytes()).unwrap(), rejection)
+    let parts = TokenParts::decode(text.as_bytes()).unwrap();
+    Hint::of(policy, &UntrustedToken::parse(&parts).unwrap(), rejection)
 }
 
 /// Every kind of refusal.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Json;
 
-impl Json {
+impl Json<'_> {
     /// The value as compact JSON in printable ASCII: everything else is escaped, and numbers keep their digits. Members come in
     /// the order of their names.
     pub fn to_ascii(&self) -> String {
@@ -15,7 +15,7 @@ impl Json {
 }
 
 /// The tree is no deeper than the parser allows.
-fn write_value(value: &Json, text: &mut String) {
+fn write_value(value: &Json<'_>, text: &mut String) {
     match value {
         Json::Null => text.push_str("null"),
         Json::Bool(true) => text.push_str("true"),
@@ -32,7 +32,7 @@ fn write_value(value: &Json, text: &mut String) {
         }
         Json::Object(members) => {
             text.push('{');
-            for (index, (name, member)) in members.iter().enumerate() {
+            for (index, (name, member)) in members.sorted().into_iter().enumerate() {
                 separate(index, text);
                 write_string(name, text);
                 text.push(':');

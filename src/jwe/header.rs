@@ -41,6 +41,6 @@ impl Header {
 
 /// The text of a member, `Some(None)` when there is none; `None` when it is no string.
 #[expect(clippy::option_option, reason = "one refusal, whatever it is for: there is no error to name")]
-fn text(members: &Object, member: &str) -> Option<Option<String>> {
+fn text(members: &Object<'_>, member: &str) -> Option<Option<String>> {
     members.get(member).map_or(Some(None), |value| Some(Some(value.as_str()?.to_owned())))
 }

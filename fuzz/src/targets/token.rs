@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use validate_jwt::token::UntrustedToken;
+use validate_jwt::token::{TokenParts, UntrustedToken};
 
 use super::{PUBLISHED, inline_keys, payload_or_usual, request};
 use crate::{
@@ -87,7 +87,7 @@ pub fn token(input: &[u8]) {
     } else {
         raw.to_vec()
     };
-    let _unreadable = UntrustedToken::parse(&token);
+    let _unreadable = TokenParts::decode(&token).and_then(|parts| UntrustedToken::parse(&parts).map(drop));
     Vm::run(|vm| {
         proxy::with(|proxy| proxy.faults.host_verifies = host);
         let root = vm.configure(configuration, configuration).expect("a good configuration");

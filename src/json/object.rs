@@ -1,0 +1,111 @@
+//! The members of a JSON object.
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use super::Json;
+
+/// Up to this many members are compared with each other; of more, names are sorted.
+pub(super) const FEW: usize = 24;
+
+/// The members of a JSON object, in the order in which they are written; no name is there twice.
+#[derive(Clone, Default)]
+pub struct Object<'t>(Vec<(Cow<'t, str>, Json<'t>)>);
+
+impl<'t> Object<'t> {
+    /// An object of these members. Fails with the name of one that is there twice.
+    pub fn new(members: Vec<(Cow<'t, str>, Json<'t>)>) -> Result<Self, Cow<'t, str>> {
+        let twice = if members.len() <= FEW {
+            let mut rest = members.as_slice();
+            loop {
+                let Some(((name, _), later)) = rest.split_first() else { break None };
+                if later.iter().any(|(other, _)| other == name) {
+                    break Some(name.clone());
+                }
+                rest = later;
+            }
+        } else {
+            let mut known = BTreeSet::new();
+            members.iter().find(|(name, _)| !known.insert(name)).map(|(name, _)| name.clone())
+        };
+        twice.map_or(Ok(Self(members)), Err)
+    }
+
+    /// The value of the member with this name.
+    pub fn get(&self, name: &str) -> Option<&Json<'t>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// Whether there is a member with this name.
+    pub fn contains_key(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Whether there is no member.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values, in the order in which they are written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'t>)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// Names and values, in the order of the names.
+    pub fn sorted(&self) -> Vec<(&str, &Json<'t>)> {
+        let mut members: Vec<_> = self.iter().collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        members
+    }
+
+    /// Takes the value of the member with this name.
+    pub fn into_member(self, name: &str) -> Option<Json<'t>> {
+        self.0.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+/// Members have no order (RFC 8259 §4).
+impl PartialEq for Object<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sorted() == other.sorted()
+    }
+}
+
+impl Eq for Object<'_> {}
+
+impl fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(count: usize) -> Vec<(Cow<'static, str>, Json<'static>)> {
+        (0..count).map(|number| (Cow::Owned(format!("m{number}")), Json::Null)).collect()
+    }
+
+    #[test]
+    fn no_name_is_there_twice_among_few_and_among_many() {
+        for count in [2, FEW, FEW + 1, 1000] {
+            assert!(Object::new(numbered(count)).is_ok(), "{count}");
+            for copy in [0, count / 3, count - 2] {
+                let mut members = numbered(count - 1);
+                members.push(members[copy].clone());
+                assert_eq!(Object::new(members).err().as_deref(), Some(&*format!("m{copy}")), "{count}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_keep_their_order_and_are_found_by_name() {
+        let members = ["b", "a", "c"].map(|name| (Cow::Borrowed(name), Json::String(name.into())));
+        let object = Object::new(members.to_vec()).unwrap();
+        assert_eq!(object.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["b", "a", "c"]);
+        assert_eq!(object.sorted().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(object.get("a").and_then(Json::as_str), Some("a"));
+        assert!(object.contains_key("c") && !object.contains_key("d") && object.get("").is_none());
+        assert_eq!(object.into_member("b"), Some(Json::String("b".into())));
+    }
+}
