@@ -120,6 +120,10 @@ impl Provider {
         let sharing = sharing?;
         let (record, _) = sharing.record(&self.entries);
         let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
+        if is_own && record.published != self.seen.published {
+            // The answer of a fetch before this one came late. This one's end will be what was seen last.
+            let _adopted = self.adopt(&self.entries.clone(), sharing, moment);
+        }
         if is_own || record.published == fetch.follows.published {
             return None;
         }

@@ -349,3 +349,32 @@ fn a_fetch_that_was_never_sent_turns_nobody_else_away() {
         assert_eq!(process.vms[0].provider().retry_after_failure(process.vms[0].time()), None);
     }
 }
+
+#[test]
+fn a_late_good_answer_is_not_lost_on_who_fails_then() {
+    for fault in [FetchFault::Broken, FetchFault::NotSent, FetchFault::TimedOut] {
+        let mut process = Process::of(3);
+        process.serve("old");
+        process.pass(seconds(3600));
+        process.vms[0].ok(&discovery(ISSUER, "https://idp.example/keys"));
+        for vm in &mut process.vms[1..] {
+            vm.now = vm.now.after(seconds(7));
+        }
+        process.vms[1].tick();
+        assert_eq!(process.fetching(), [0, 1]);
+        process.vms[0].now = process.vms[1].now;
+        process.vms[0].ok(&key_set("new"));
+        // Before it heard of that.
+        if fault == FetchFault::TimedOut {
+            process.vms[1].now = process.vms[1].now.after(seconds(7));
+            let fetches = std::mem::take(&mut process.vms[1].fetches);
+            process.vms[1].tick();
+            assert_eq!(fetches.len(), 1);
+        } else {
+            process.vms[1].answer(Err(fault));
+        }
+        process.vms[1].tick();
+        process.vms[2].tick();
+        assert!(process.all_have("new"), "{fault:?}");
+    }
+}
