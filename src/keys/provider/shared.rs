@@ -37,14 +37,25 @@ impl Provider {
 
     /// Takes over what other VMs learnt since it was looked at last.
     pub(in crate::keys) fn learn(&mut self, sharing: &Sharing, moment: Moment) -> Option<Step> {
+        let is_new = self.published.is_empty();
         let (record, _) = sharing.record(&self.entries);
-        if record.published == 0 && self.published.is_empty() {
-            // Whoever cannot use what there is fetches, as without it.
-            if let Ok(true) = self.adopt(&self.commons.clone(), sharing, moment) {
-                self.schedule_refresh();
-            }
+        let step = self.follow(record, sharing, moment);
+        // What was fetched by other rules may be newer than what these ones left, too: an update may be taken back.
+        if !is_new || !self.begin_with_commons(sharing, moment) {
+            return step;
         }
-        self.follow(record, sharing, moment)
+        Some(step.unwrap_or(Step::EndedElsewhere { for_unknown_key: false }))
+    }
+
+    /// Begins with what configurations of other rules fetched, if it is newer than what there is; whoever cannot use it fetches,
+    /// as without it.
+    fn begin_with_commons(&mut self, sharing: &Sharing, moment: Moment) -> bool {
+        let known = self.published.first().map(|newest| newest.since);
+        let has_begun = matches!(self.adopt(&self.commons.clone(), known, sharing, moment), Ok(true));
+        if has_begun && self.failures == 0 {
+            self.schedule_refresh();
+        }
+        has_begun
     }
 
     /// Leaves the fetch that goes on to another VM: nobody will hear its answer here.
@@ -122,7 +133,7 @@ impl Provider {
         let is_own = record.lease.is_some_and(|lease| lease.holder == sharing.holder());
         if is_own && record.published != self.seen.published {
             // The answer of a fetch before this one came late. This one's end will be what was seen last.
-            let _adopted = self.adopt(&self.entries.clone(), sharing, moment);
+            let _adopted = self.adopt(&self.entries.clone(), None, sharing, moment);
         }
         if is_own || record.published == fetch.follows.published {
             return None;
@@ -213,7 +224,7 @@ impl Provider {
         let for_unknown_key = record.ended_for_key != seen.ended_for_key;
         if record.published != seen.published {
             // What cannot be read here could not have been there: somebody else wrote it, or it is gone.
-            let Ok(true) = self.adopt(&self.entries.clone(), sharing, moment) else {
+            let Ok(true) = self.adopt(&self.entries.clone(), None, sharing, moment) else {
                 return None;
             };
         }
@@ -227,15 +238,22 @@ impl Provider {
         Some(Step::EndedElsewhere { for_unknown_key })
     }
 
-    /// Takes over what another VM fetched; false when there is no newest answer that is for this configuration, an error when
-    /// there is one that it may not use.
-    fn adopt(&mut self, entries: &str, sharing: &Sharing, moment: Moment) -> Result<bool, FetchError> {
+    /// Takes over what another VM fetched; false when there is no newest answer that is for this configuration, or none that came
+    /// after `known`, an error when there is one that it may not use.
+    fn adopt(
+        &mut self,
+        entries: &str,
+        known: Option<Timestamp>,
+        sharing: &Sharing,
+        moment: Moment,
+    ) -> Result<bool, FetchError> {
         let max_bytes = self.settings.limits.max_response_bytes;
         let Some(Documents(answers)) = sharing.documents(entries, max_bytes) else {
             return Ok(false);
         };
         let mut answers = answers.iter().take(MAX_ISSUERS);
-        let Some(newest) = answers.next() else {
+        let is_news = |newest: &&Answer| known.is_none_or(|known| arrival(newest, moment) > known);
+        let Some(newest) = answers.next().filter(is_news) else {
             return Ok(false);
         };
         let Some((issuer, keys)) = self.read(newest)? else {

@@ -200,3 +200,76 @@ fn a_larger_max_stale_keeps_keys_in_use_longer() {
     let new = process.start_vm(PLUGIN, settings("idp.example", longer));
     assert_eq!(process.vms[new].key_ids(), Some(vec!["a".to_owned()]));
 }
+
+/// The rules of an update: another timeout.
+fn other_rules() -> ProviderSettings {
+    settings("idp.example", Schedule { timeout: seconds(9), ..Schedule::default() })
+}
+
+/// A configuration that was replaced by one of other rules, which fetched `key_id` after so many seconds, and came back.
+fn rolled_back(after: u64, key_id: &str) -> Process {
+    let mut process = Process::of(1);
+    process.serve("old");
+    process.start_vm(PLUGIN, other_rules());
+    process.vms.remove(0);
+    process.vms[0].now = process.vms[0].now.after(seconds(after));
+    process.serve(key_id);
+    for _ in 0..2 {
+        process.start_vm(PLUGIN, settings("idp.example", Schedule::default()));
+    }
+    process.vms.remove(0);
+    process
+}
+
+#[test]
+fn a_configuration_that_comes_back_begins_with_the_newest_keys() {
+    for after in [3600, 100_000] {
+        let mut process = rolled_back(after, "new");
+        assert!(process.all_have("new"), "{after}: the other configuration knew better");
+        // The provider is away.
+        for _ in 0..600 {
+            process.pass(Duration::from_millis(100));
+            for vm in &mut process.vms {
+                if !vm.fetches.is_empty() {
+                    vm.answer(Err(FetchFault::Broken));
+                }
+            }
+        }
+        assert!(process.all_have("new"), "{after}: what was withdrawn is not accepted again");
+    }
+}
+
+#[test]
+fn who_waits_is_woken_by_keys_that_a_configuration_of_other_rules_fetched() {
+    for is_request in [false, true] {
+        let mut process = Process::of(1);
+        let new = process.start_vm(PLUGIN, other_rules());
+        process.vms[new].wait(1, false);
+        process.tick();
+        assert_eq!(process.fetching(), [0, new]);
+        process.vms[0].ok(&discovery(ISSUER, "https://idp.example/keys"));
+        process.vms[0].ok(&key_set("a"));
+        let vm = &mut process.vms[new];
+        if is_request {
+            assert!(vm.store.learn(vm.now), "a request that asks hears that there is news");
+        }
+        vm.tick();
+        assert!(vm.key_ids().is_some());
+        assert_eq!(vm.woken.len(), 1, "{is_request}: the keys are there");
+    }
+}
+
+#[test]
+fn keys_of_a_configuration_of_other_rules_do_not_stretch_the_backoff() {
+    let mut process = Process::of(1);
+    let new = process.start_vm(PLUGIN, other_rules());
+    process.tick();
+    process.vms[new].answer(Err(FetchFault::Broken));
+    process.vms[0].ok(&discovery(ISSUER, "https://idp.example/keys"));
+    process.vms[0].ok(&key_set("a"));
+    process.tick();
+    let vm = &process.vms[new];
+    assert!(vm.key_ids().is_some());
+    let retry_after = vm.provider().retry_after_failure(vm.time());
+    assert!(retry_after.is_none_or(|wait| wait <= schedule::MAX_BACKOFF), "{retry_after:?}");
+}
