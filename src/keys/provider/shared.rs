@@ -1,5 +1,7 @@
 //! A provider's part in what the VMs of the process tell each other.
 
+use std::cmp::Reverse;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
@@ -195,12 +197,28 @@ impl Provider {
         moment: Moment,
     ) -> Documents {
         let max_stale = self.settings.schedule.max_stale;
-        let earlier = sharing.documents(&self.entries, self.settings.limits.max_response_bytes);
-        let earlier = earlier.into_iter().flat_map(|Documents(answers)| answers).filter(|earlier| {
-            arrival(earlier, moment).after(max_stale) >= moment.steady()
-                && matches!(self.read(earlier), Ok(Some((other, _))) if other != *issuer)
-        });
-        Documents(std::iter::once(answer).chain(earlier).take(MAX_ISSUERS).collect())
+        let max_bytes = self.settings.limits.max_response_bytes;
+        // What this configuration began with lies with the others' alone, until something is fetched by its own rules.
+        let known = [&self.entries, &self.commons].map(|entries| sharing.documents(entries, max_bytes));
+        let mut earlier: Vec<_> = known
+            .into_iter()
+            .flatten()
+            .flat_map(|Documents(answers)| answers.into_iter().take(MAX_ISSUERS))
+            .collect();
+        earlier.sort_by_key(|earlier| Reverse(arrival(earlier, moment)));
+        let mut issuers = vec![issuer.clone()];
+        let mut answers = vec![answer];
+        for earlier in earlier {
+            if arrival(&earlier, moment).after(max_stale) >= moment.steady()
+                && let Ok(Some((issuer, _))) = self.read(&earlier)
+                && !issuers.contains(&issuer)
+            {
+                issuers.push(issuer);
+                answers.push(earlier);
+            }
+        }
+        answers.truncate(MAX_ISSUERS);
+        Documents(answers)
     }
 
     /// Takes over a record, as far as it is news.

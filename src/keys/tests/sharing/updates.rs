@@ -240,6 +240,30 @@ fn a_configuration_that_comes_back_begins_with_the_newest_keys() {
 }
 
 #[test]
+fn a_fetch_after_an_update_with_other_rules_keeps_the_keys_of_earlier_issuers_for_the_others() {
+    let mut process = Process::of(1);
+    process.serve("a");
+    process.pass(seconds(3600));
+    process.serve_all("https://new.example/", "https://idp.example/keys");
+    process.start_vm(PLUGIN, other_rules());
+    process.vms.remove(0);
+    assert_eq!(process.vms[0].provider().published().len(), 2);
+    process.pass(seconds(3600));
+    assert_eq!(process.serve_all("https://new.example/", "https://idp.example/keys"), 1);
+    let third = Schedule { timeout: seconds(8), ..Schedule::default() };
+    for settings in
+        [other_rules(), settings("idp.example", Schedule::default()), settings("idp.example", third)]
+    {
+        let new = process.start_vm(PLUGIN, settings);
+        let published = process.vms[new].provider().published();
+        let issuers: Vec<_> = published.iter().map(|publication| publication.issuer.as_str()).collect();
+        assert_eq!(issuers, ["https://new.example/", ISSUER]);
+        assert_eq!(published[0].age(process.vms[new].time()), Duration::ZERO);
+        assert_eq!(published[1].age(process.vms[new].time()), seconds(7200));
+    }
+}
+
+#[test]
 fn who_waits_is_woken_by_keys_that_a_configuration_of_other_rules_fetched() {
     for is_request in [false, true] {
         let mut process = Process::of(1);
