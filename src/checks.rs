@@ -21,7 +21,7 @@ pub fn check_all(
     now: Timestamp,
 ) -> Result<(), Rejection> {
     let claims = token.claims();
-    check_lifetime(policy, claims, now)?;
+    check_lifetime(policy, Lifetime::of(claims), now)?;
     if policy.entra.is_some() {
         Entra::check_version(claims)?;
     }
@@ -32,9 +32,26 @@ pub fn check_all(
     policy.required_claims.iter().try_for_each(|required| check_claim(required, claims))
 }
 
-/// `exp` and `nbf` (RFC 7519 §4.1.4, §4.1.5; APIM `require-expiration-time`, `clock-skew`).
-fn check_lifetime(policy: &Policy, claims: &Claims<'_>, now: Timestamp) -> Result<(), Rejection> {
-    let (exp, nbf) = (claims.expires(), claims.not_before());
+/// The dates between which a token may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// `exp` (RFC 7519 §4.1.4).
+    pub exp: Option<Timestamp>,
+    /// `nbf` (RFC 7519 §4.1.5).
+    pub nbf: Option<Timestamp>,
+}
+
+impl Lifetime {
+    /// The dates that these claims name.
+    pub fn of(claims: &Claims<'_>) -> Self {
+        Self { exp: claims.expires(), nbf: claims.not_before() }
+    }
+}
+
+/// Checks a token's dates (APIM `require-expiration-time`, `clock-skew`): of all rules, the only one that may come to another end
+/// for the same token later.
+pub fn check_lifetime(policy: &Policy, lifetime: Lifetime, now: Timestamp) -> Result<(), Rejection> {
+    let Lifetime { exp, nbf } = lifetime;
     if exp.is_none() && policy.require_expiration {
         return Err(Rejection::ExpirationMissing);
     }

@@ -47,6 +47,8 @@ pub struct Configuration {
     pub max_response_bytes: usize,
     /// `fetch.max-waiting-requests`.
     pub max_waiting: usize,
+    /// `token-cache.max-bytes`.
+    pub token_cache_bytes: usize,
     /// What is allowed but hardly meant, in words for the operator.
     pub warnings: Vec<String>,
     /// The names of `certificates`, and when each expires.

@@ -11,6 +11,16 @@ pub enum Edit {
     Set(String, Vec<u8>),
 }
 
+impl Edit {
+    /// How many bytes its texts take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Remove(name) => name.len(),
+            Self::Set(name, value) => name.len().saturating_add(value.len()),
+        }
+    }
+}
+
 /// A value may be a claim, or the cookies beside the one with the token.
 impl fmt::Debug for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

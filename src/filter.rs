@@ -19,7 +19,9 @@ use std::{
 
 use proxy_wasm::types::LogLevel;
 
-use crate::{decision::Rulebook, forward::Strip, keys::KeyStore, log_budget::LogBudget};
+use crate::{
+    decision::Rulebook, forward::Strip, keys::KeyStore, log_budget::LogBudget, token_cache::TokenCache,
+};
 use crypto::Tools;
 use metrics::Metrics;
 use stream::Request;
@@ -31,6 +33,7 @@ struct Plugin {
     rulebook: Rulebook,
     strip: Strip,
     tools: Rc<Tools>,
+    cache: TokenCache,
     keys: RefCell<KeyStore>,
     timeout: Duration,
     max_response_bytes: usize,

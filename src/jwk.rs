@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
 
 use crate::{
     algorithm::Algorithm,
@@ -135,6 +136,7 @@ impl std::error::Error for JwkError {}
 pub struct KeySet {
     keys: Vec<Jwk>,
     skipped: Vec<(usize, JwkError)>,
+    digest: [u8; 32],
 }
 
 impl KeySet {
@@ -150,7 +152,8 @@ impl KeySet {
         if elements.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
-        let mut set = Self { keys: Vec::new(), skipped: Vec::new() };
+        let digest = Sha256::digest(document).into();
+        let mut set = Self { keys: Vec::new(), skipped: Vec::new(), digest };
         for (index, element) in elements.into_iter().enumerate() {
             let key =
                 element.into_object().ok_or(JwkError::NotAnObject).and_then(|members| Jwk::parse(&members));
@@ -163,6 +166,11 @@ impl KeySet {
             return Err(KeySetError::NoUsableKey { skipped: set.skipped });
         }
         Ok(set)
+    }
+
+    /// Whether both were parsed from the same bytes.
+    pub fn is_same_set(&self, other: &Self) -> bool {
+        self.digest == other.digest
     }
 
     /// The usable keys, in the order of the document.

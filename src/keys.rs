@@ -205,6 +205,8 @@ pub struct KeyStore {
     sharing: Option<Rc<Sharing>>,
     /// What the shared data was looked at for last.
     generation: Option<u32>,
+    /// Counts the changes of what the providers publish.
+    epoch: u64,
     /// What follows from the news that a request brought: only the driver may act on it.
     postponed: Vec<Action>,
 }
@@ -231,6 +233,7 @@ impl KeyStore {
             clock: SteadyClock::new(),
             sharing: None,
             generation: None,
+            epoch: 0,
             postponed: Vec::new(),
         }
     }
@@ -248,6 +251,12 @@ impl KeyStore {
     /// The store's own time when the clock shows `now`: what its providers are asked with. It never goes back.
     pub fn time(&self, now: Timestamp) -> Timestamp {
         self.clock.read(now)
+    }
+
+    /// A number that is another one whenever a provider published another issuer or other keys than before: while it stays the
+    /// same, only time can change what tokens the keys verify.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// The provider `id`.
@@ -274,6 +283,7 @@ impl KeyStore {
         for id in ids {
             actions.extend(self.tick_provider(id, moment));
         }
+        self.count_changes();
         actions
     }
 
@@ -307,6 +317,7 @@ impl KeyStore {
         let step = self
             .provider_mut(id)
             .and_then(|provider| provider.answer(fetch, response, sharing.as_deref(), moment));
+        self.count_changes();
         step.map_or_else(Vec::new, |step| self.act(step, id, moment))
     }
 
@@ -327,6 +338,7 @@ impl KeyStore {
             .iter_mut()
             .filter_map(|provider| Some((provider.id(), provider.learn(&sharing, moment)?)))
             .collect();
+        self.count_changes();
         let has_news = !news.is_empty();
         for (id, step) in news {
             let actions = self.act(step, id, moment);
@@ -385,6 +397,11 @@ impl KeyStore {
             Some(_) if self.providers.iter().any(is_awaited) => next.min(AWAITED_NEWS),
             Some(_) => next.min(NEWS),
         })
+    }
+
+    /// Here and not for each request, of which there are more. None of the numbers ever gets smaller, nor does their sum.
+    fn count_changes(&mut self) {
+        self.epoch = self.providers.iter().map(Provider::epoch).fold(0, u64::wrapping_add);
     }
 
     fn provider_mut(&mut self, id: ProviderId) -> Option<&mut Provider> {

@@ -52,6 +52,7 @@ pub mod search;
 pub mod signature;
 pub mod time;
 pub mod token;
+pub mod token_cache;
 #[cfg(test)]
 mod trial;
 pub mod trust;

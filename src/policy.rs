@@ -18,6 +18,8 @@ use crate::{
 /// One `validate-jwt` or `validate-azure-ad-token` policy.
 #[derive(Debug)]
 pub struct Policy {
+    /// Its position in the configuration.
+    pub position: usize,
     /// What it is called in logs and metrics.
     pub name: String,
     /// Where the token is.
@@ -61,6 +63,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether it looks at the host that a request names: then a token may be good for one request and not for another.
+    pub fn looks_at_host(&self) -> bool {
+        let allowed = self.audiences.iter().flat_map(|audiences| &audiences.allowed);
+        allowed.into_iter().any(|audience| matches!(audience, Audience::RequestHost { .. }))
+    }
+
     /// How it compares issuers.
     pub fn issuer_comparison(&self) -> Comparison {
         if self.entra.is_some() { Comparison::IgnoreCase } else { Comparison::Exact }

@@ -36,17 +36,38 @@ pub struct Search<'s, 'u> {
     pub now: Timestamp,
 }
 
+/// A token that may be believed, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'u> {
+    /// The token.
+    pub token: VerifiedToken<'u>,
+    /// What let it be believed.
+    pub by: By,
+}
+
+/// What lets a token be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// A key that verified its signature.
+    Key {
+        /// Until when the key may be used, in the key store's time; `None` for a key of the configuration.
+        usable_until: Option<Timestamp>,
+    },
+    /// The configuration, which permits tokens that nobody signed.
+    Permission,
+}
+
 /// A key, and with what it was published; nothing for an inline key.
 type Candidate<'s> = (Option<&'s Publication>, &'s Jwk);
 
 impl<'s, 'u> Search<'s, 'u> {
     /// The token as a verified one; fails when no key verifies it, or one may come that does.
-    pub fn run(&self) -> Result<VerifiedToken<'u>, Undecided> {
+    pub fn run(&self) -> Result<Found<'u>, Undecided> {
         self.among_named().unwrap_or_else(|| self.among_unnamed())
     }
 
     /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
-    fn among_named(&self) -> Option<Result<VerifiedToken<'u>, Undecided>> {
+    fn among_named(&self) -> Option<Result<Found<'u>, Undecided>> {
         let key_id = self.token.header().key_id.as_deref()?;
         let named: Vec<_> =
             self.candidates().filter(|(_, key)| key.key_id.as_deref() == Some(key_id)).collect();
@@ -90,7 +111,7 @@ impl<'s, 'u> Search<'s, 'u> {
     /// Tries the keys that a token may be signed with although nothing names them: every inline key (APIM: "will attempt each
     /// specified key"), and of the network those without `kid`, or all when the token has none. When none fits, newer keys
     /// may.
-    fn among_unnamed(&self) -> Result<VerifiedToken<'u>, Undecided> {
+    fn among_unnamed(&self) -> Result<Found<'u>, Undecided> {
         let header = self.token.header();
         let by_thumbprint = header.thumbprint.as_deref().filter(|thumbprint| {
             header.key_id.is_none()
@@ -172,7 +193,10 @@ impl<'s, 'u> Search<'s, 'u> {
                 continue;
             };
             match self.check_key_issuer(publication, key) {
-                Ok(()) => return Tried::Verified(Ok(verified)),
+                Ok(()) => {
+                    let by = By::Key { usable_until: publication.map(Publication::usable_until) };
+                    return Tried::Verified(Ok(Found { token: verified, by }));
+                }
                 // The same key may be published again for the token's issuer.
                 Err(refused) => of_another_issuer = Some(refused),
             }
@@ -199,7 +223,7 @@ impl<'s, 'u> Search<'s, 'u> {
 /// What came of trying keys.
 enum Tried<'u> {
     /// A key verified the signature; whether it may is the verdict.
-    Verified(Result<VerifiedToken<'u>, Undecided>),
+    Verified(Result<Found<'u>, Undecided>),
     /// No key did.
     Failed,
     /// There was no key of the right kind.

@@ -17,6 +17,7 @@ use crate::{
     request::RequestHead,
     signature::Verifier,
     time::Timestamp,
+    token_cache::TokenCache,
     validate::{self, Attempt, Crypto, Outcome},
 };
 
@@ -73,6 +74,7 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     verifier: Verifier,
     decryptor: Decryptor,
+    pub(crate) cache: TokenCache,
 }
 
 impl World {
@@ -84,6 +86,7 @@ impl World {
             now: Timestamp::from_secs(NOW),
             verifier: Verifier::rust_only(),
             decryptor: Decryptor::new(Box::new(OsRng)),
+            cache: TokenCache::new(configuration.token_cache_bytes),
         }
     }
 
@@ -145,7 +148,7 @@ impl World {
     }
 
     pub(crate) fn crypto(&self) -> Crypto<'_> {
-        Crypto { verifier: &self.verifier, decryptor: &self.decryptor }
+        Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache: &self.cache }
     }
 
     pub(crate) fn rejection(&self, token: &str) -> Rejection {

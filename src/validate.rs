@@ -5,7 +5,7 @@ use std::{fmt, rc::Rc};
 
 use crate::{
     algorithm::Algorithm,
-    checks,
+    checks::{self, Lifetime},
     edit::Edit,
     hint::Hint,
     issuer,
@@ -14,10 +14,11 @@ use crate::{
     policy::Policy,
     rejection::{Malformed, Rejection},
     request::RequestHead,
-    search::Search,
+    search::{By, Found, Search},
     signature::Verifier,
     time::Timestamp,
     token::{JoseHeader, TokenParts, UntrustedToken, VerifiedToken},
+    token_cache::{Question, Remembered, TokenCache},
     trust::{self, Undecided},
 };
 
@@ -33,12 +34,21 @@ pub enum Outcome {
 }
 
 /// What a request gets that is let through.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Admission {
     /// What changes in its head (`options.forward`), in this order.
     pub edits: Vec<Edit>,
     /// The claims as JSON, by the name of the variable that gets them (APIM `output-token-variable-name`).
     pub variables: Vec<(String, Vec<u8>)>,
+}
+
+impl Admission {
+    /// How many bytes its texts take.
+    pub fn bytes(&self) -> usize {
+        let edits = self.edits.iter().map(Edit::bytes);
+        let variables = self.variables.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        edits.chain(variables).fold(0, usize::saturating_add)
+    }
 }
 
 impl fmt::Debug for Admission {
@@ -75,13 +85,15 @@ pub struct Quote {
     pub issuer_host: Option<String>,
 }
 
-/// What verifies and decrypts.
+/// What verifies and decrypts, and what was verified before.
 #[derive(Clone, Copy, Debug)]
 pub struct Crypto<'c> {
     /// Verifies signatures.
     pub verifier: &'c Verifier,
     /// Decrypts tokens.
     pub decryptor: &'c Decryptor,
+    /// Remembers tokens.
+    pub cache: &'c TokenCache,
 }
 
 /// A request that is to be decided, and what was tried for it.
@@ -135,18 +147,33 @@ fn try_validate(
     if text.len() > policy.max_token_bytes {
         return Err(Malformed::TooLong.into());
     }
+    let host = if policy.looks_at_host() { attempt.head.host() } else { None };
+    let question =
+        Question { policy: policy.position, text: &text, host: host.as_deref(), epoch: keys.epoch() };
+    let remembered =
+        crypto.cache.find(question, |remembered| is_still_good(policy, remembered, keys, attempt.now));
+    if let Some(admission) = remembered {
+        return Ok(admission);
+    }
     let decrypted = decrypt(policy, beside, crypto.decryptor, &text, attempt)?;
     let parts = match &decrypted {
         None => TokenParts::decode(&text)?,
         Some(decrypted) => decode_decrypted(policy, decrypted)?,
     };
     let token = UntrustedToken::parse(&parts)?;
-    let verified = find_key(policy, keys, crypto.verifier, &token, attempt).and_then(|verified| {
-        checks::check_all(policy, verified, attempt.head, attempt.now).map_err(Undecided::Refuse)?;
-        Ok(verified)
+    let found = find_key(policy, keys, crypto.verifier, &token, attempt).and_then(|found| {
+        checks::check_all(policy, found.token, attempt.head, attempt.now).map_err(Undecided::Refuse)?;
+        Ok(found)
     });
-    match verified {
-        Ok(verified) => Ok(admit(policy, verified)),
+    match found {
+        Ok(Found { token: verified, by }) => {
+            let admission = admit(policy, verified);
+            if let By::Key { usable_until } = by {
+                let (lifetime, admission) = (Lifetime::of(verified.claims()), admission.clone());
+                crypto.cache.remember(question, Remembered { lifetime, usable_until, admission });
+            }
+            Ok(admission)
+        }
         Err(Undecided::Wait(wish)) => Err(Stop::Wait(wish)),
         Err(Undecided::Refuse(rejection)) => Err(Stop::Deny(Denial {
             hint: Hint::of(policy, &token, &rejection),
@@ -154,6 +181,12 @@ fn try_validate(
             rejection,
         })),
     }
+}
+
+/// Whether a token that was verified and checked is so now: beside what it was looked up by, only time can have changed that.
+fn is_still_good(policy: &Policy, remembered: &Remembered, keys: &KeyStore, now: Timestamp) -> bool {
+    remembered.usable_until.is_none_or(|until| keys.time(now) <= until)
+        && checks::check_lifetime(policy, remembered.lifetime, now).is_ok()
 }
 
 /// What a token holds that is encrypted, five parts between dots (RFC 7516 §7.1), when the policy has keys for it; `None` for
@@ -205,14 +238,15 @@ fn find_key<'u>(
     verifier: &Verifier,
     token: &'u UntrustedToken<'u>,
     attempt: Attempt<'_>,
-) -> Result<VerifiedToken<'u>, Undecided> {
+) -> Result<Found<'u>, Undecided> {
     let (now, waited) = (keys.time(attempt.now), attempt.waited);
     if let Some(permission) = policy.unsigned.as_ref().filter(|_| token.is_unsigned()) {
         check_type(policy, token)?;
         if !trust::is_listed(policy, token) {
             trust::select(policy, keys, token, waited, now)?;
         }
-        return token.admit_unsigned(permission).ok_or(Undecided::Refuse(Rejection::SignatureInvalid));
+        let admitted = token.admit_unsigned(permission).map(|token| Found { token, by: By::Permission });
+        return admitted.ok_or(Undecided::Refuse(Rejection::SignatureInvalid));
     }
     let algorithm = Algorithm::from_name(&token.header().algorithm_name)
         .filter(|algorithm| policy.algorithms.contains(*algorithm))

@@ -30,6 +30,7 @@ use validate_jwt::reply::reply;
 use validate_jwt::request::RequestHead;
 use validate_jwt::signature::Verifier;
 use validate_jwt::time::Timestamp;
+use validate_jwt::token_cache::TokenCache;
 use validate_jwt::validate::{Attempt, Crypto};
 
 /// So many cases the table must hold.
@@ -59,6 +60,7 @@ struct Plugin {
     keys: KeyStore,
     verifier: Verifier,
     decryptor: Decryptor,
+    cache: TokenCache,
 }
 
 /// What becomes of a request when it is decided once.
@@ -74,7 +76,8 @@ impl Plugin {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         let keys = KeyStore::new(configuration.providers.clone(), 1, configuration.max_waiting);
         let decryptor = Decryptor::new(Box::new(OsRng));
-        Self { configuration, keys, verifier: Verifier::rust_only(), decryptor }
+        let cache = TokenCache::new(configuration.token_cache_bytes);
+        Self { configuration, keys, verifier: Verifier::rust_only(), decryptor, cache }
     }
 
     fn observe(&mut self, documents: &BTreeMap<String, Value>, sent: &Sent) -> Observed {
@@ -97,7 +100,7 @@ impl Plugin {
     fn decide(&self, headers: &Pairs, waited: Waited, unwrapped: &Unwrapped, now: Timestamp) -> Step {
         let property = |path: &[String]| property(headers, path);
         let head = RequestHead::new(headers).with_properties(&property);
-        let crypto = Crypto { verifier: &self.verifier, decryptor: &self.decryptor };
+        let crypto = Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache: &self.cache };
         let attempt = Attempt { head, waited, unwrapped, now };
         Step::Observed(match decide(&self.configuration.rulebook, &self.keys, crypto, attempt) {
             Decision::AwaitKeys { wish, .. } => return Step::Waits(wish),

@@ -19,6 +19,7 @@ use validate_jwt::{
     request::RequestHead,
     signature::Verifier,
     time::Timestamp,
+    token_cache::TokenCache,
     validate::{Admission, Attempt, Crypto},
 };
 use validate_jwt_cli::signing::{Algorithm, SigningKey};
@@ -245,7 +246,7 @@ fn decide_about(
     match decide(
         &configuration.rulebook,
         keys,
-        Crypto { verifier: &verifier, decryptor: &decryptor },
+        Crypto { verifier: &verifier, decryptor: &decryptor, cache: &TokenCache::new(0) },
         attempt,
     ) {
         Decision::Allow { passage: Passage::Validated(admission), .. } => Ok(admission),

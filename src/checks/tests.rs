@@ -7,6 +7,7 @@ const NOW: i64 = 1_700_000_000;
 
 fn policy() -> Policy {
     Policy {
+        position: 0,
         name: "policy".into(),
         source: TokenSource::Authorization { require_scheme: None },
         max_token_bytes: 65_536,
@@ -58,7 +59,11 @@ fn lifetime_to_the_second_with_and_without_skew() {
     for (skew, text, expected) in cases {
         let policy = Policy { clock_skew: Duration::from_secs(skew), ..policy() };
         let now = Timestamp::from_secs(NOW);
-        assert_eq!(check_lifetime(&policy, &claims(&text), now), expected, "{text} skew {skew}");
+        assert_eq!(
+            check_lifetime(&policy, Lifetime::of(&claims(&text)), now),
+            expected,
+            "{text} skew {skew}"
+        );
     }
 }
 
@@ -66,17 +71,18 @@ fn lifetime_to_the_second_with_and_without_skew() {
 fn without_required_expiration_an_expiration_still_counts() {
     let policy = Policy { require_expiration: false, ..policy() };
     let now = Timestamp::from_secs(NOW);
-    assert_eq!(check_lifetime(&policy, &claims("{}"), now), Ok(()));
-    let result = check_lifetime(&policy, &claims(r#"{"exp":1}"#), now);
+    assert_eq!(check_lifetime(&policy, Lifetime::of(&claims("{}")), now), Ok(()));
+    let result = check_lifetime(&policy, Lifetime::of(&claims(r#"{"exp":1}"#)), now);
     assert_eq!(result.map_err(|rejection| rejection.reason().name()), Err("TokenExpired"));
 }
 
 #[test]
 fn fractions_of_a_second_count() {
+    let half = format!(r#"{{"exp":{NOW}.5}}"#);
     let now = Timestamp::from_millis(NOW * 1000 + 499);
-    assert_eq!(check_lifetime(&policy(), &claims(&format!(r#"{{"exp":{NOW}.5}}"#)), now), Ok(()));
+    assert_eq!(check_lifetime(&policy(), Lifetime::of(&claims(&half)), now), Ok(()));
     let now = Timestamp::from_millis(NOW * 1000 + 500);
-    assert!(check_lifetime(&policy(), &claims(&format!(r#"{{"exp":{NOW}.5}}"#)), now).is_err());
+    assert!(check_lifetime(&policy(), Lifetime::of(&claims(&half)), now).is_err());
 }
 
 fn audiences(strict: bool, texts: &[&str]) -> Audiences {

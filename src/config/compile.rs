@@ -26,7 +26,8 @@ pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError
     let mut providers = Providers::new(&written);
     let policies = policies
         .into_iter()
-        .map(|policy| compile_policy(policy, &mut providers))
+        .enumerate()
+        .map(|(position, policy)| compile_policy(policy, position, &mut providers))
         .collect::<Result<Vec<_>, _>>()?;
     let providers = providers.finish();
     let strip = Strip::new(policies.iter().flat_map(|policy| policy.forward.header_names()));
@@ -40,6 +41,7 @@ pub(super) fn compile(mut written: Written) -> Result<Configuration, ConfigError
         timeout: fetch.schedule.timeout,
         max_response_bytes: size(fetch.max_response_bytes),
         max_waiting: size(fetch.max_waiting_requests),
+        token_cache_bytes: size(written.token_cache_bytes),
         warnings,
         expiries,
     })
@@ -74,7 +76,11 @@ fn expiries(written: &Written) -> Vec<(String, Timestamp)> {
         .collect()
 }
 
-fn compile_policy(wire: WrittenPolicy, providers: &mut Providers<'_>) -> Result<Policy, ConfigError> {
+fn compile_policy(
+    wire: WrittenPolicy,
+    position: usize,
+    providers: &mut Providers<'_>,
+) -> Result<Policy, ConfigError> {
     let options = &wire.options;
     if wire.openid_config.is_empty()
         && wire.inline_keys.is_empty()
@@ -91,6 +97,7 @@ fn compile_policy(wire: WrittenPolicy, providers: &mut Providers<'_>) -> Result<
     let issuer_keys = issuer_keys(&options.issuer_keys, documents)?;
     let options = wire.options;
     Ok(Policy {
+        position,
         name: wire.name,
         source: wire.source,
         max_token_bytes: size(options.max_token_bytes),

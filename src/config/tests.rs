@@ -76,7 +76,8 @@ fn every_word_of_a_policy_is_read() {
         "fetch": {
             "timeout": "1500ms", "refresh-interval": "30m", "unknown-kid-interval": "10s", "max-stale": "2h",
             "max-response-bytes": 1000, "max-waiting-requests": 7, "allow-http": true
-        }
+        },
+        "token-cache": { "max-bytes": 5 }
     }"#,
     )
     .unwrap();
@@ -117,6 +118,7 @@ fn every_word_of_a_policy_is_read() {
     assert_eq!(configuration.providers[0].schedule.refresh_interval, Duration::from_mins(30));
     assert_eq!(configuration.timeout, Duration::from_millis(1500));
     assert_eq!((configuration.max_response_bytes, configuration.max_waiting), (1000, 7));
+    assert_eq!(configuration.token_cache_bytes, 5);
     assert_eq!(configuration.warnings, Vec::<String>::new());
 }
 
@@ -136,6 +138,7 @@ fn defaults_are_apims_and_the_designs() {
     assert_eq!(schedule.unknown_kid_interval, Duration::from_secs(30));
     assert_eq!(schedule.max_stale, Duration::from_hours(24));
     assert_eq!((configuration.max_response_bytes, configuration.max_waiting), (262_144, 1024));
+    assert_eq!(configuration.token_cache_bytes, 4_194_304);
     assert_eq!(configuration.warnings.len(), 1, "any audience passes: {:?}", configuration.warnings);
 }
 
@@ -161,7 +164,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
     let cases = [
         (String::new(), "configuration: is empty; expected a JSON object with `validate-jwt`".to_owned()),
         ("{".into(), "configuration: not JSON at line 1 column 1; expected JSON in a StringValue, or a Struct".into()),
-        ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `certificates`, `allow-cors-preflight`".into()),
+        ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `token-cache`, `certificates`, `allow-cors-preflight`".into()),
         ("{}".into(), "configuration: has no policy; add `validate-jwt` or `validate-azure-ad-token`".into()),
         (
             r#"{"validate-jwt":{},"validate-jwt":{}}"#.into(),
@@ -169,7 +172,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ),
         (
             beside(r#","validate-jvt":{}"#),
-            "validate-jvt: unknown member; expected one of `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `certificates`, `allow-cors-preflight`".into(),
+            "validate-jvt: unknown member; expected one of `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `token-cache`, `certificates`, `allow-cors-preflight`".into(),
         ),
         (
             with(r#","required-claims":[{"name":"a","name":"b"}]"#),
@@ -177,8 +180,15 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ),
         (
             beside(r#","token-cache":{}"#),
-            "token-cache: is for a later version: this one keeps no tokens, so that there is nothing to bound; remove it"
-                .into(),
+            "token-cache.max-bytes: is missing; it is required".into(),
+        ),
+        (
+            beside(r#","token-cache":{"max-bytes":268435457}"#),
+            "token-cache.max-bytes: is 268435457; expected bytes from 0 to 268435456".into(),
+        ),
+        (
+            beside(r#","token-cache":0"#),
+            "token-cache: is a number; expected an object with `max-bytes`".into(),
         ),
         (
             with(r#","token-value":{"cookie":"t"}"#),

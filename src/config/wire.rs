@@ -13,6 +13,7 @@ use super::{
 use crate::{
     decision::{NO_POLICY, Quorum},
     json::Json,
+    token_cache::MAX_TOKEN_CACHE_BYTES,
 };
 
 /// The whole configuration.
@@ -27,6 +28,7 @@ pub(super) struct Written {
     pub(super) clusters: BTreeMap<String, String>,
     pub(super) default_cluster: Option<String>,
     pub(super) fetch: Fetch,
+    pub(super) token_cache_bytes: u32,
 }
 
 /// A member of `policies` that is made of others.
@@ -45,12 +47,11 @@ const MAX_POLICIES: usize = 256;
 const MAX_MEMBERS: usize = 16;
 
 /// What stands beside the policies.
-const BESIDE: [&str; 5] = ["clusters", "default-cluster", "fetch", "certificates", "allow-cors-preflight"];
+const BESIDE: [&str; 6] =
+    ["clusters", "default-cluster", "fetch", "token-cache", "certificates", "allow-cors-preflight"];
 
-const TOKEN_CACHE: (&str, &str) = (
-    "token-cache",
-    "is for a later version: this one keeps no tokens, so that there is nothing to bound; remove it",
-);
+/// `token-cache.max-bytes` where it is not said: some three thousand tokens.
+const TOKEN_CACHE_BYTES: u32 = 4_194_304;
 
 pub(super) fn read(json: &Json<'_>, environment: Environment<'_>) -> Result<Written, ConfigError> {
     let root = Node::root(json);
@@ -65,21 +66,25 @@ pub(super) fn read(json: &Json<'_>, environment: Environment<'_>) -> Result<Writ
     .chain(&BESIDE)
     .copied()
     .collect();
-    let refused = if has_policies {
-        [
-            TOKEN_CACHE,
-            ("options", "belongs to a single policy; write it beside the policy, as a member of `policies.<name>`"),
-            ("validate-jwt", "stands beside `policies`; give it a name there, as `policies.<name>.validate-jwt`"),
+    let refused: &[_] = if has_policies {
+        &[
+            (
+                "options",
+                "belongs to a single policy; write it beside the policy, as a member of `policies.<name>`",
+            ),
+            (
+                "validate-jwt",
+                "stands beside `policies`; give it a name there, as `policies.<name>.validate-jwt`",
+            ),
             (
                 "validate-azure-ad-token",
                 "stands beside `policies`; give it a name there, as `policies.<name>.validate-azure-ad-token`",
             ),
         ]
-        .to_vec()
     } else {
-        vec![TOKEN_CACHE]
+        &[]
     };
-    let members = root.members(&known, &refused)?;
+    let members = root.members(&known, refused)?;
     let certificates =
         members.read("certificates", |node| keys::read_certificates(&node, environment))?.unwrap_or_default();
     let sources = KeySources { environment, certificates: &certificates };
@@ -99,7 +104,16 @@ pub(super) fn read(json: &Json<'_>, environment: Environment<'_>) -> Result<Writ
         clusters: members.read("clusters", |node| fetch::read_clusters(&node))?.unwrap_or_default(),
         default_cluster: members.read("default-cluster", |node| fetch::read_default_cluster(&node))?,
         fetch: members.read("fetch", |node| fetch::read_fetch(&node))?.unwrap_or_default(),
+        token_cache_bytes: members
+            .read("token-cache", |node| read_token_cache(&node))?
+            .unwrap_or(TOKEN_CACHE_BYTES),
     })
+}
+
+/// `token-cache`; nothing in it is nothing said, and most likely a mistake.
+fn read_token_cache(node: &Node<'_>) -> Result<u32, ConfigError> {
+    let members = node.members(&["max-bytes"], &[])?;
+    members.require("max-bytes")?.integer(0..=MAX_TOKEN_CACHE_BYTES, "bytes")
 }
 
 type Policies = (Vec<WrittenPolicy>, Vec<WrittenComposite>);

@@ -10,6 +10,7 @@ use crate::{
     jwe::Decryptor,
     keys::{Check, SharedData, Written},
     signature::Verifier,
+    token_cache::TokenCache,
     validate::Crypto,
 };
 
@@ -30,9 +31,9 @@ impl Tools {
         TOOLS.with(Rc::clone)
     }
 
-    /// For a decision.
-    pub(super) fn crypto(&self) -> Crypto<'_> {
-        Crypto { verifier: &self.verifier, decryptor: &self.decryptor }
+    /// For a decision, with what the plugin remembers.
+    pub(super) fn crypto<'c>(&'c self, cache: &'c TokenCache) -> Crypto<'c> {
+        Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache }
     }
 
     fn choose() -> Self {

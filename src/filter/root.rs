@@ -26,6 +26,7 @@ use crate::{
     keys::{Action, Fetch, KeyStore, Sharing},
     log_budget::LogBudget,
     time::Timestamp,
+    token_cache::TokenCache,
 };
 
 /// The timer's resolution: how soon a request that needs a fetch gets one.
@@ -119,6 +120,7 @@ impl Root {
             rulebook: configuration.rulebook,
             strip: configuration.strip,
             tools: Tools::get(),
+            cache: TokenCache::new(configuration.token_cache_bytes),
             keys: RefCell::new(keys),
             timeout: configuration.timeout,
             max_response_bytes: configuration.max_response_bytes,

@@ -146,7 +146,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
 }
 
 fn consider<'p>(plugin: &'p Plugin, attempt: Attempt<'_>) -> Decision<'p> {
-    decision::decide(&plugin.rulebook, &plugin.keys.borrow(), plugin.tools.crypto(), attempt)
+    decision::decide(&plugin.rulebook, &plugin.keys.borrow(), plugin.tools.crypto(&plugin.cache), attempt)
 }
 
 fn answer(refused: &Refused<'_>, head: RequestHead<'_>) -> Reply {

@@ -54,6 +54,8 @@ pub struct Provider {
     jitter: Jitter,
     /// What it published, the newest first: one for each issuer that it named.
     published: Vec<Publication>,
+    /// Counts the changes of that: another issuer, or other keys.
+    epoch: u64,
     in_flight: Option<InFlight>,
     /// Until when another VM has the right to fetch. When that time is over and the VM said nothing, it is dead.
     leased_until: Option<Timestamp>,
@@ -79,6 +81,7 @@ pub struct Publication {
     /// Its keys.
     pub keys: KeySet,
     since: Timestamp,
+    usable_until: Timestamp,
 }
 
 #[derive(Debug)]
@@ -137,6 +140,11 @@ impl Publication {
     pub fn age(&self, now: Timestamp) -> Duration {
         now.since(self.since)
     }
+
+    /// Until when its keys may be used (`max-stale`).
+    pub fn usable_until(&self) -> Timestamp {
+        self.usable_until
+    }
 }
 
 impl Provider {
@@ -148,6 +156,7 @@ impl Provider {
             settings,
             jitter: Jitter::new(seed),
             published: Vec::new(),
+            epoch: 0,
             in_flight: None,
             leased_until: None,
             next_fetch: Timestamp::from_millis(i64::MIN),
@@ -184,6 +193,11 @@ impl Provider {
         &self.published
     }
 
+    /// A number that is another one whenever it published another issuer or other keys than before.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Whether the keys of `publication`, one of its own, can be used now.
     pub fn availability<'p>(
         &'p self,
@@ -191,7 +205,7 @@ impl Provider {
         now: Timestamp,
     ) -> Availability<'p> {
         match publication {
-            Some(publication) if self.is_fresh(publication, now) => Availability::Ready(&publication.keys),
+            Some(publication) if now <= publication.usable_until => Availability::Ready(&publication.keys),
             _ if self.is_fetching(now) || self.is_due(now) => Availability::Pending,
             _ => Availability::Down { retry_after: self.next_fetch.since(now) },
         }
@@ -254,10 +268,16 @@ impl Provider {
     }
 
     fn publish(&mut self, issuer: Issuer, keys: KeySet, since: Timestamp) {
-        let max_stale = self.settings.schedule.max_stale;
-        self.published.retain(|earlier| earlier.issuer != issuer && earlier.age(since) <= max_stale);
-        self.published.insert(0, Publication { issuer, keys, since });
+        let is_newest = |earlier: &Publication| earlier.issuer == issuer && earlier.keys.is_same_set(&keys);
+        let is_news = !self.published.first().is_some_and(is_newest);
+        let known = self.published.len();
+        self.published.retain(|earlier| earlier.issuer != issuer && since <= earlier.usable_until);
+        let usable_until = since.after(self.settings.schedule.max_stale);
+        self.published.insert(0, Publication { issuer, keys, since, usable_until });
         self.published.truncate(MAX_ISSUERS);
+        if is_news || self.published.len() != known {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
     }
 
     fn may_fetch_for_key(&self, now: Timestamp) -> bool {
@@ -267,9 +287,5 @@ impl Provider {
             || self
                 .last_fetch_for_key
                 .is_none_or(|last| now.since(last) >= self.settings.schedule.unknown_kid_interval)
-    }
-
-    fn is_fresh(&self, publication: &Publication, now: Timestamp) -> bool {
-        publication.age(now) <= self.settings.schedule.max_stale
     }
 }

@@ -252,4 +252,5 @@ mod entra;
 mod issuers;
 mod limits;
 mod named_keys;
+mod remembered;
 mod unsigned;

@@ -316,7 +316,7 @@ fn words_that_are_refused_with_a_reason() {
     assert_refused(vec![
         member("id", json!("policy-1")),
         member("tenant-id", json!("contoso.com")),
-        top("token-cache", json!({ "max-bytes": 0 })),
+        top("token-cache", json!({ "max-bytes": -1 })),
         text(&entra("clock-skew", json!(60)), "validate-azure-ad-token.clock-skew"),
         text(&entra("require-scheme", json!("Bearer")), "validate-azure-ad-token.require-scheme"),
         text(&entra("allow-proof-of-possession-tokens", json!(true)), "allow-proof-of-possession-tokens"),

@@ -34,4 +34,5 @@ mod plugins;
 mod provider;
 mod refresh;
 mod times;
+mod token_cache;
 mod unknown_kid;

@@ -231,7 +231,7 @@ fn policies_and_rules_stand_together_and_nothing_single_beside_them() {
         (
             with("x", json!({})),
             "x: unknown member; expected one of `policies`, `rules`, `clusters`, `default-cluster`, `fetch`, \
-             `certificates`, `allow-cors-preflight`",
+             `token-cache`, `certificates`, `allow-cors-preflight`",
         ),
         (
             with("allow-cors-preflight", json!("yes")),
