@@ -1,11 +1,16 @@
 //! Lists of headers as the proxy-wasm ABI passes them: a count, the lengths of each name and value, then the bytes, each
 //! followed by a NUL; all numbers are 32 bits, little-endian.
 
-/// Names and values, as bytes.
-pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+use std::borrow::Cow;
 
-/// Reads a list; `None` when the lengths do not fit the bytes.
-pub fn parse(bytes: &[u8]) -> Option<Pairs> {
+/// A name and its value, as bytes.
+pub type Header<'b> = (Cow<'b, [u8]>, Cow<'b, [u8]>);
+
+/// Headers in their order.
+pub type Pairs<'b> = Vec<Header<'b>>;
+
+/// Reads a list, without a copy; `None` when the lengths do not fit the bytes.
+pub fn parse(bytes: &[u8]) -> Option<Pairs<'_>> {
     let (count, mut lengths) = take_number(bytes)?;
     // Each pair has eight bytes of lengths: no count can make this allocate more than the bytes warrant.
     let mut data = lengths.get(count.checked_mul(8)?..)?;
@@ -17,7 +22,7 @@ pub fn parse(bytes: &[u8]) -> Option<Pairs> {
         let (name, rest) = take_bytes(data, name_length)?;
         let (value, rest) = take_bytes(rest, value_length)?;
         data = rest;
-        pairs.push((name.to_vec(), value.to_vec()));
+        pairs.push((Cow::Borrowed(name), Cow::Borrowed(value)));
     }
     Some(pairs)
 }
@@ -57,10 +62,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for pairs in [&[][..], &[("a", "1"), ("", ""), (":path", "/x")][..]] {
-            let expected: Pairs = pairs
-                .iter()
-                .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-                .collect();
+            let expected: Pairs<'_> =
+                pairs.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect();
             assert_eq!(parse(&serialize(pairs)), Some(expected));
         }
     }

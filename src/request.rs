@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use crate::pairs::Header;
+
 /// What the proxy knows of a request by a path of names; `None` when it knows nothing under it.
 pub type Properties<'h> = dyn Fn(&[String]) -> Option<Vec<u8>> + 'h;
 
 /// The headers of a request as the proxy has them, pseudo-headers (`:path` …) included, and what else the proxy knows of it.
 #[derive(Clone, Copy)]
 pub struct RequestHead<'h> {
-    headers: &'h [(Vec<u8>, Vec<u8>)],
+    headers: &'h [Header<'h>],
     properties: Option<&'h Properties<'h>>,
 }
 
@@ -25,7 +27,7 @@ pub struct TargetParts<'h> {
 
 impl<'h> RequestHead<'h> {
     /// A head of name and value pairs, of which the proxy knows nothing else.
-    pub fn new(headers: &'h [(Vec<u8>, Vec<u8>)]) -> Self {
+    pub fn new(headers: &'h [Header<'h>]) -> Self {
         Self { headers, properties: None }
     }
 
@@ -45,7 +47,7 @@ impl<'h> RequestHead<'h> {
         self.headers
             .iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value.as_slice())
+            .map(|(_, value)| &**value)
     }
 
     /// The method, as it was sent.
@@ -110,11 +112,10 @@ impl fmt::Debug for RequestHead<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pairs::Pairs;
 
-    type Headers = Vec<(Vec<u8>, Vec<u8>)>;
-
-    fn headers<const N: usize>(headers: [(&str, &str); N]) -> Headers {
-        headers.map(|(name, value)| (name.into(), value.into())).to_vec()
+    fn headers<'h, const N: usize>(headers: [(&'h str, &'h str); N]) -> Pairs<'h> {
+        headers.map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).to_vec()
     }
 
     #[test]
@@ -171,7 +172,7 @@ mod tests {
         let host = headers([("Host", "b:80")]);
         assert_eq!(RequestHead::new(&host).host().as_deref(), Some("b"));
         assert_eq!(RequestHead::new(&[]).host(), None);
-        assert_eq!(RequestHead::new(&[(b"host".to_vec(), b"\xff".to_vec())]).host(), None);
+        assert_eq!(RequestHead::new(&[(b"host".into(), b"\xff".into())]).host(), None);
     }
 
     #[test]

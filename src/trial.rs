@@ -12,6 +12,7 @@ use crate::{
     decision::{self, Decision, Rulebook},
     jwe::{Decryptor, Unwrapped},
     keys::{Action, Fetch, FetchFault, KeyStore, ProviderId, ProviderSet, Response, Waited, Wish},
+    pairs::Pairs,
     policy::Policy,
     rejection::{Reason, Rejection},
     request::RequestHead,
@@ -63,8 +64,9 @@ pub(crate) fn unsigned(algorithm: &str, claims: &Value, signature: &str) -> Stri
 }
 
 /// Headers as a proxy has them.
-pub(crate) fn headers(headers: &[(&str, &str)]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
+pub(crate) fn headers(headers: &[(&str, &str)]) -> Pairs<'static> {
+    let owned = |text: &str| text.as_bytes().to_vec().into();
+    headers.iter().map(|(name, value)| (owned(name), owned(value))).collect()
 }
 
 /// A plugin without a proxy: what the root context does, done by hand.
@@ -140,7 +142,7 @@ impl World {
     }
 
     /// What the rules come to for a request with these headers.
-    pub(crate) fn decide(&self, headers: &[(Vec<u8>, Vec<u8>)], waited: Waited) -> Decision<'_> {
+    pub(crate) fn decide(&self, headers: &Pairs<'_>, waited: Waited) -> Decision<'_> {
         let unwrapped = Unwrapped::default();
         let attempt =
             Attempt { head: RequestHead::new(headers), waited, unwrapped: &unwrapped, now: self.now };

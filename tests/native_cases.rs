@@ -99,7 +99,8 @@ impl Plugin {
 
     fn decide(&self, headers: &Pairs, waited: Waited, unwrapped: &Unwrapped, now: Timestamp) -> Step {
         let property = |path: &[String]| property(headers, path);
-        let head = RequestHead::new(headers).with_properties(&property);
+        let view: Vec<_> = headers.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let head = RequestHead::new(&view).with_properties(&property);
         let crypto = Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache: &self.cache };
         let attempt = Attempt { head, waited, unwrapped, now };
         Step::Observed(match decide(&self.configuration.rulebook, &self.keys, crypto, attempt) {

@@ -235,7 +235,7 @@ fn decide_about(
     token: &str,
     now: i64,
 ) -> Result<Admission, Reason> {
-    let headers = [(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())];
+    let headers = [(b"authorization".into(), format!("Bearer {token}").into_bytes().into())];
     let (verifier, decryptor) = (Verifier::rust_only(), Decryptor::new(Box::new(OsRng)));
     let attempt = Attempt {
         head: RequestHead::new(&headers),

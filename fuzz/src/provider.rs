@@ -1,10 +1,9 @@
 //! Identity providers that mean well.
 
 use serde_json::{Value, json};
-use validate_jwt::pairs::Pairs;
 
 use crate::{
-    proxy::{Callout, Response},
+    proxy::{Callout, Pairs, Response},
     signers::key_set,
 };
 

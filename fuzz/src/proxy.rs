@@ -11,8 +11,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use validate_jwt::pairs::Pairs;
-
 use crate::{
     input::START,
     reached,
@@ -140,6 +138,9 @@ pub struct Response {
     /// Its body.
     pub body: Vec<u8>,
 }
+
+/// Names and values of a head.
+pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What goes wrong in the proxy.
 #[derive(Clone, Debug, Default)]
@@ -270,10 +271,10 @@ impl Proxy {
     fn dispatch(&mut self, cluster: String, headers: &[u8], timeout: u32) -> Result<u32, u32> {
         let headers = validate_jwt::pairs::parse(headers).expect("headers of a callout");
         let header = |name: &str| {
-            let mut values = headers.iter().filter(|(known, _)| known == name.as_bytes());
+            let mut values = headers.iter().filter(|(known, _)| &**known == name.as_bytes());
             let (_, value) = values.next()?;
             assert!(values.next().is_none(), "a callout has two {name}");
-            String::from_utf8(value.clone()).ok()
+            String::from_utf8(value.to_vec()).ok()
         };
         for (name, value) in &headers {
             assert_clean(name, value);

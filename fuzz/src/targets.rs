@@ -17,12 +17,13 @@ pub use routes::routes;
 pub use token::token;
 
 use serde_json::{Value, json};
-use validate_jwt::pairs::Pairs;
 
 use crate::{
     allocation,
     input::Choices,
-    mint, reached,
+    mint,
+    proxy::Pairs,
+    reached,
     signers::{ED25519, P256, P384, RSA, SECRET, SHORT_SECRET, SIGNERS},
     tokens::SPOOFED,
     verifier::Judge,

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use validate_jwt::pairs::Pairs;
-
-use crate::mint;
+use crate::{mint, proxy::Pairs};
 
 /// How the values begin of headers that a client made up in the filter's name.
 pub const SPOOFED: &[u8] = b"spoofed";

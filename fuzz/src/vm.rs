@@ -2,11 +2,11 @@
 
 use std::{sync::Once, thread};
 
-use validate_jwt::{config::Configuration, keys::Origin, pairs::Pairs};
+use validate_jwt::{config::Configuration, keys::Origin};
 
 use crate::{
     provider::head_of_answer,
-    proxy::{self, Callout, Phase, Proxy, Response, Root, Stream},
+    proxy::{self, Callout, Pairs, Phase, Proxy, Response, Root, Stream},
     reached,
     served::Terms,
     signers, tokens,

@@ -92,7 +92,7 @@ fn audiences(strict: bool, texts: &[&str]) -> Audiences {
 
 /// What comes of `aud` in a request to `host`.
 fn audience(policy: &Policy, aud: &str, host: &str) -> Result<(), Rejection> {
-    let headers = [(b":authority".to_vec(), host.as_bytes().to_vec())];
+    let headers = [(b":authority".into(), host.as_bytes().into())];
     check_audience(policy, &claims(&format!(r#"{{"aud":{aud}}}"#)), RequestHead::new(&headers))
 }
 

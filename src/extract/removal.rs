@@ -69,10 +69,8 @@ mod tests {
     use super::*;
 
     fn remove(sources: &[TokenSource], headers: &[(&str, &str)]) -> Vec<Edit> {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect();
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect();
         remove_tokens(sources, RequestHead::new(&headers))
     }
 

@@ -2,7 +2,7 @@ use super::*;
 
 fn extract(source: &TokenSource, headers: &[(&str, &str)]) -> Result<String, Rejection> {
     let headers: Vec<_> =
-        headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect();
+        headers.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect();
     let token = source.extract(RequestHead::new(&headers))?;
     Ok(String::from_utf8(token.into_owned()).unwrap())
 }

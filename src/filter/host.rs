@@ -13,7 +13,7 @@ use proxy_wasm::{
 use crate::{
     edit::Edit,
     keys::{Check, Entry, Fetch, FetchFault, Response, SharedData, Written},
-    pairs::{self, Pairs},
+    pairs,
     reply::{GrpcStatus, Reply},
     time::Timestamp,
 };
@@ -167,13 +167,14 @@ pub(super) enum MetricKind {
     Histogram = 2,
 }
 
-/// Every header of the request, duplicates included; the SDK's form panics on a name that is not UTF-8.
-pub(super) fn request_headers() -> Option<Pairs> {
+/// Every header of the request, duplicates included, as [`pairs::parse`] reads it; the SDK's form panics on a name that is not
+/// UTF-8.
+pub(super) fn request_headers() -> Option<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     #[expect(unsafe_code, reason = "two out-pointers that live through the call")]
     let status = unsafe { proxy_get_header_map_pairs(HTTP_REQUEST_HEADERS, &raw mut data, &raw mut size) };
     let bytes = take(data, size);
-    if status == OK { pairs::parse(&bytes) } else { None }
+    (status == OK).then_some(bytes)
 }
 
 /// Answers the request; the SDK's form cannot say why (`%RESPONSE_CODE_DETAILS%`).

@@ -17,7 +17,7 @@ use crate::{
     decision::{self, Decision, Passage, Refused},
     jwe::Unwrapped,
     keys::{Full, RequestId, Waited, Wish, Woken},
-    pairs::Pairs,
+    pairs::{self, Pairs},
     policy::Refusal,
     rejection::Rejection,
     reply::{self, REPORT_VARIABLE, Reply},
@@ -118,7 +118,8 @@ pub(super) fn wake(plugin: &Rc<Plugin>, woken: Woken) {
 /// Decides a request, from the top: with a configuration, the one place from which a request is refused, made to wait, or let
 /// through.
 fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
-    let Some(headers) = host::request_headers() else {
+    let bytes = host::request_headers();
+    let Some(headers) = bytes.as_deref().and_then(pairs::parse) else {
         refuse(request, &closed("RequestUnreadable"));
         return;
     };
@@ -180,7 +181,7 @@ fn allow(
     request: &Request,
     policy: Option<&str>,
     passage: Passage<'_>,
-    headers: &Pairs,
+    headers: &Pairs<'_>,
     attempt: Attempt<'_>,
 ) {
     let (admission, outcome) = match passage {

@@ -27,7 +27,7 @@ fn hosts(hosts: &[&str]) -> Matcher {
 /// The number of the rule that decides; `None` when it is the last one, `match: {}`.
 fn choose(rules: &[Matcher], headers: &[(&str, &str)]) -> Result<Option<usize>, Ambiguous> {
     let headers: Vec<_> =
-        headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())).collect();
+        headers.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect();
     let rules = rules.iter().cloned().enumerate().map(|(index, matcher)| (matcher, Some(index)));
     Routes::new(rules.collect(), None).choose(RequestHead::new(&headers)).copied()
 }
@@ -295,10 +295,8 @@ fn a_preflight_is_options_with_one_origin_and_one_method() {
         (&[options, origin, ("access-control-request-method", "")], false),
     ];
     for (headers, expected) in cases {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect();
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect();
         assert_eq!(is_cors_preflight(RequestHead::new(&headers)), *expected, "{headers:?}");
     }
 }

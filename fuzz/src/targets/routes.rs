@@ -46,7 +46,8 @@ pub fn routes(input: &[u8]) {
     let configuration = write(&rules, is_open);
     let Ok(parsed) = Configuration::parse(&configuration, &|_| None) else { return };
     let headers = head(method.as_bytes(), path, host.as_bytes());
-    let chosen = parsed.rulebook.routes.choose(RequestHead::new(&headers));
+    let view: Vec<_> = headers.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let chosen = parsed.rulebook.routes.choose(RequestHead::new(&view));
     let Ok(demand) = chosen else {
         reached::refused();
         check_not_plain(&rules, path, method, host);
@@ -230,7 +231,7 @@ fn check_not_plain(rules: &[Rule], path: &[u8], method: &str, host: &str) {
 }
 
 /// What is ambiguous to the routes is a bad request to the client.
-fn answer_400(configuration: &[u8], headers: validate_jwt::pairs::Pairs) {
+fn answer_400(configuration: &[u8], headers: crate::proxy::Pairs) {
     Vm::run(|vm| {
         let root = vm.configure(configuration, configuration).expect("the same configuration");
         let id = vm.request(root, headers, None);

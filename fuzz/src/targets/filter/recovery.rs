@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use validate_jwt::{config::Configuration, pairs::Pairs};
+use validate_jwt::config::Configuration;
 
 use crate::{
     mint,
     provider::good_answer,
-    proxy::{self, Faults, HostVerifies, Phase},
+    proxy::{self, Faults, HostVerifies, Pairs, Phase},
     reached,
     signers::{ED25519, SIGNERS},
     targets::{PUBLISHED, Place},
