@@ -24,10 +24,10 @@ const GAUGES_MILLISECONDS: u64 = 1000;
 /// The most ticks that one step of time lets happen: a timer of a millisecond for an hour would be an hour's work.
 const MAX_TICKS: usize = 64;
 
+// What the module exports (`postlink/filter-exports.txt`), and nothing else of what the SDK has.
 unsafe extern "C" {
     safe fn _initialize();
     safe fn proxy_on_context_create(context: u32, root: u32);
-    safe fn proxy_on_vm_start(context: u32, size: usize) -> bool;
     safe fn proxy_on_configure(context: u32, size: usize) -> bool;
     safe fn proxy_on_tick(context: u32);
     safe fn proxy_on_request_headers(context: u32, count: usize, end_of_stream: bool) -> u32;
@@ -40,8 +40,6 @@ unsafe extern "C" {
         body: usize,
         trailers: usize,
     );
-    safe fn proxy_on_done(context: u32) -> bool;
-    safe fn proxy_on_log(context: u32);
     safe fn proxy_on_delete(context: u32);
 }
 
@@ -89,7 +87,6 @@ impl Vm {
             id
         });
         call(root, || proxy_on_context_create(root, 0));
-        call(root, || proxy_on_vm_start(root, 0));
         let is_accepted = call(root, || proxy_on_configure(root, configuration.len()));
         if !is_accepted {
             self.drop_root(root);
@@ -99,7 +96,6 @@ impl Vm {
 
     /// Ends a plugin: its timer stops, its callouts are cancelled.
     pub fn drop_root(&mut self, root: u32) {
-        call(root, || proxy_on_done(root));
         call(root, || proxy_on_delete(root));
         proxy::with(|proxy| {
             proxy.roots.remove(&root);
@@ -177,8 +173,6 @@ impl Vm {
     /// The client leaves, or has its answer.
     pub fn leave(&mut self, id: u32) {
         if self.phase(id).is_some() {
-            call(id, || proxy_on_done(id));
-            call(id, || proxy_on_log(id));
             call(id, || proxy_on_delete(id));
             proxy::with(|proxy| proxy.streams.remove(&id));
         }

@@ -19,6 +19,7 @@ mod answers;
 mod bad_answers;
 mod configurations;
 mod encrypted;
+mod exports;
 mod first_fetch;
 mod host;
 mod host_signature;
