@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{json::Json, token::VerifiedToken};
+use crate::{json::Json, ordered::ordered, token::VerifiedToken};
 
 /// The longest value that is written to a header; a longer one leaves the header out. Envoy's own limit on all headers of a
 /// request is 60 KiB by default, and most backends' is less.
@@ -118,11 +118,7 @@ pub struct Strip {
 impl Strip {
     /// Of all names that a configuration could ever write, in every policy of it.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
-        let mut names: Vec<Vec<u8>> =
-            names.into_iter().map(|name| comparable(name.as_bytes()).collect()).collect();
-        names.sort();
-        names.dedup();
-        Self { names }
+        Self { names: ordered(names.into_iter().map(|name| comparable(name.as_bytes()).collect())) }
     }
 
     /// Whether a header with this name is to be removed from a request: case does not count, nor does the mark between two words.

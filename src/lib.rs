@@ -41,6 +41,7 @@ pub mod jwe;
 pub mod jwk;
 pub mod keys;
 pub mod log_budget;
+mod ordered;
 pub mod pairs;
 pub mod percent;
 pub mod policy;

@@ -6,7 +6,7 @@ mod pattern;
 pub use path::{Ambiguous, RequestPath};
 pub use pattern::{Extent, HostPattern, PathPattern, PatternFault};
 
-use crate::request::RequestHead;
+use crate::{ordered::ordered, request::RequestHead};
 
 /// The methods of RFC 9110 §9.3 and RFC 5789.
 const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
@@ -30,13 +30,9 @@ struct Target<'t> {
 
 impl Matcher {
     /// A matcher of a path, one of the methods (compared exactly), and one of the hosts; an empty list takes any.
-    pub fn new(path: Option<PathPattern>, mut methods: Vec<String>, mut hosts: Vec<HostPattern>) -> Self {
+    pub fn new(path: Option<PathPattern>, methods: Vec<String>, hosts: Vec<HostPattern>) -> Self {
         // In order, so that the same rule written twice is the same.
-        methods.sort();
-        methods.dedup();
-        hosts.sort();
-        hosts.dedup();
-        Self { path, methods, hosts }
+        Self { path, methods: ordered(methods), hosts: ordered(hosts) }
     }
 
     /// Whether every request matches: `match: {}`.

@@ -160,21 +160,20 @@ fn issuer_keys(
     written: &[IssuerKeys],
     documents: &[PolicyProvider],
 ) -> Result<BTreeMap<String, ProviderSet>, ConfigError> {
-    written
-        .iter()
-        .map(|IssuerKeys { issuer, urls }| {
-            let providers = urls
-                .iter()
-                .map(|(path, url)| {
-                    let named = documents.iter().find(|document| document.url.is_same_place(url));
-                    named.map(|document| document.id).ok_or_else(|| {
-                        ConfigError::new(path.clone(), "is not one of the policy's `openid-config`")
-                    })
+    let mut issuer_keys = BTreeMap::new();
+    for IssuerKeys { issuer, urls } in written {
+        let providers = urls
+            .iter()
+            .map(|(path, url)| {
+                let named = documents.iter().find(|document| document.url.is_same_place(url));
+                named.map(|document| document.id).ok_or_else(|| {
+                    ConfigError::new(path.clone(), "is not one of the policy's `openid-config`")
                 })
-                .collect::<Result<_, _>>()?;
-            Ok((issuer.clone(), providers))
-        })
-        .collect()
+            })
+            .collect::<Result<_, _>>()?;
+        issuer_keys.insert(issuer.clone(), providers);
+    }
+    Ok(issuer_keys)
 }
 
 fn size(number: u32) -> usize {

@@ -24,20 +24,17 @@ pub(super) struct Fetch {
 }
 
 pub(super) fn read_clusters(node: &Node<'_>) -> Result<BTreeMap<String, String>, ConfigError> {
-    node.entries()?
-        .into_iter()
-        .map(|(host, cluster)| {
-            let is_host = url::parse_authority(host).is_ok_and(|(parsed, port)| {
-                host == port.map_or_else(|| parsed.clone(), |port| format!("{parsed}:{port}"))
-            });
-            if !is_host {
-                return Err(
-                    cluster.error("is not named by a host; expected `host` or `host:port` in lower case")
-                );
-            }
-            Ok((host.to_owned(), read_cluster(&cluster)?))
-        })
-        .collect()
+    let mut clusters = BTreeMap::new();
+    for (host, cluster) in node.entries()? {
+        let is_host = url::parse_authority(host).is_ok_and(|(parsed, port)| {
+            host == port.map_or_else(|| parsed.clone(), |port| format!("{parsed}:{port}"))
+        });
+        if !is_host {
+            return Err(cluster.error("is not named by a host; expected `host` or `host:port` in lower case"));
+        }
+        clusters.insert(host.to_owned(), read_cluster(&cluster)?);
+    }
+    Ok(clusters)
 }
 
 /// A cluster, or a pattern with `{host}` and `{port}`.

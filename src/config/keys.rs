@@ -40,10 +40,11 @@ pub(super) fn read_certificates(
     node: &Node<'_>,
     environment: Environment<'_>,
 ) -> Result<BTreeMap<String, WrittenCertificate>, ConfigError> {
-    node.entries()?
-        .into_iter()
-        .map(|(name, entry)| Ok((name.to_owned(), read_certificate(&entry, environment)?)))
-        .collect()
+    let mut certificates = BTreeMap::new();
+    for (name, entry) in node.entries()? {
+        certificates.insert(name.to_owned(), read_certificate(&entry, environment)?);
+    }
+    Ok(certificates)
 }
 
 fn read_certificate(

@@ -18,17 +18,12 @@ use crate::{
 type Requirements = BTreeMap<String, Rc<Requirement>>;
 
 pub(super) fn compile(written: &mut Written, policies: &[Rc<Policy>]) -> Result<Rulebook, ConfigError> {
-    let mut requirements: Requirements = policies
-        .iter()
-        .map(|policy| {
-            let requirement = Requirement {
-                name: policy.name.clone(),
-                quorum: Quorum::All,
-                policies: vec![Rc::clone(policy)],
-            };
-            (policy.name.clone(), Rc::new(requirement))
-        })
-        .collect();
+    let mut requirements = Requirements::new();
+    for policy in policies {
+        let requirement =
+            Requirement { name: policy.name.clone(), quorum: Quorum::All, policies: vec![Rc::clone(policy)] };
+        requirements.insert(policy.name.clone(), Rc::new(requirement));
+    }
     let composites = written
         .composites
         .iter()

@@ -38,12 +38,11 @@ fn unused(written: &Written) -> Vec<String> {
         return Vec::new();
     };
     let actions = rules.rules.iter().map(|(_, action)| action).chain([&rules.otherwise]);
-    let mut used: BTreeSet<&str> = actions
-        .filter_map(|action| match action {
-            WrittenAction::Anonymous => None,
-            WrittenAction::Policy { name, .. } => Some(name.as_str()),
-        })
-        .collect();
+    let mut used = BTreeSet::new();
+    used.extend(actions.filter_map(|action| match action {
+        WrittenAction::Anonymous => None,
+        WrittenAction::Policy { name, .. } => Some(name.as_str()),
+    }));
     for composite in &written.composites {
         if used.contains(composite.name.as_str()) {
             used.extend(composite.members.iter().map(|(_, name)| name.as_str()));
