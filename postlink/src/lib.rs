@@ -5,6 +5,7 @@
 //! and are written in as few bytes as they need, where the linker leaves room. The same input gives the same bytes.
 
 mod exports;
+mod names;
 mod reach;
 mod rewrite;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use wasmparser::{
     TypeRef,
 };
 
-use crate::{Exports, Fault, reach::Reached};
+use crate::{Exports, Fault, names, reach::Reached};
 
 /// Custom sections that stay true when functions move: what made the module, and what an engine must have. The names of
 /// functions are rewritten.
@@ -128,7 +128,7 @@ impl Reencode for Rewriter<'_> {
             for naming in functions {
                 let naming = naming?;
                 if let Some(place) = self.places.get(&naming.index) {
-                    kept.append(*place, naming.name);
+                    kept.append(*place, &names::readable(naming.name));
                 }
             }
             names.functions(&kept);
