@@ -64,11 +64,11 @@ test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every te
 
 wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that ships
 	@echo "== Building the filter for $(WASM_TARGET)"
-	@cargo rustc --locked --package validate-jwt --lib --release --target $(WASM_TARGET) --crate-type cdylib \
+	@cargo rustc --locked --package validate-jwt --lib --profile module --target $(WASM_TARGET) --crate-type cdylib \
 		--config "target.$(WASM_TARGET).rustflags=[$(REMAP)]"
 	@target=$$(cargo metadata --locked --no-deps --format-version 1 \
 		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
-	built="$$target/$(WASM_TARGET)/release/$(notdir $(WASM))"; \
+	built="$$target/$(WASM_TARGET)/module/$(notdir $(WASM))"; \
 	mkdir -p $(dir $(WASM)); \
 	echo "== Taking out of it what no proxy needs to call"; \
 	cargo run --locked --quiet --package validate-jwt-postlink -- "$$built" $(WASM).new; \
