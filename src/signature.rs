@@ -7,12 +7,15 @@
 mod host;
 mod key;
 mod known_answers;
+mod rsa_key;
 mod rust;
 
 use std::fmt;
 
 pub use host::HostCall;
-pub use key::{Curve, KeyFault, MAX_RSA_BITS, MIN_HMAC_BYTES, MIN_RSA_BITS, PublicKey, SymmetricKey};
+pub use key::{
+    Curve, KeyFault, MAX_RSA_BITS, MAX_RSA_EXPONENT, MIN_HMAC_BYTES, MIN_RSA_BITS, PublicKey, SymmetricKey,
+};
 
 use crate::algorithm::{Algorithm, AlgorithmSet};
 

@@ -13,7 +13,7 @@ use rows::{is_test, missing_tests, rows};
 const TABLE: &str = include_str!("../docs/attacks.md");
 
 /// With what the row of each attack begins.
-const ATTACKS: [&str; 34] = [
+const ATTACKS: [&str; 35] = [
     "`alg` `none`, `None`, `nOnE`",
     "an empty signature",
     "HMAC with a public key as its secret",
@@ -30,6 +30,7 @@ const ATTACKS: [&str; 34] = [
     "ECDSA in DER",
     "the other `s` of an ECDSA signature",
     "a padding of RSA",
+    "an RSA signature with the modulus added",
     "`crit`",
     "`b64: false`",
     "more dots",

@@ -67,6 +67,8 @@ fn unusable_keys_and_why() {
         (rsa(2048, "").replace("AQAB", "AA"), JwkError::Key(KeyFault::RsaNotAKey)),
         (rsa(2048, "").replace("AQAB", ""), JwkError::Key(KeyFault::RsaNotAKey)),
         (rsa(2048, "").replace("AQAB", &"_".repeat(200)), JwkError::Key(KeyFault::RsaNotAKey)),
+        (rsa(2048, "").replace("AQAB", "AQAA"), JwkError::Key(KeyFault::RsaNotAKey)),
+        (rsa(2048, "").replace("AQAB", "AgAAAAE"), JwkError::Key(KeyFault::RsaNotAKey)),
         (rsa(2048, "").replace("AQAB", "A=="), JwkError::MemberType("e")),
         (r#"{"kty":"RSA","e":"AQAB"}"#.into(), JwkError::MemberType("n")),
         (r#"{"kty":"RSA","n":7,"e":"AQAB"}"#.into(), JwkError::MemberType("n")),
@@ -91,6 +93,8 @@ fn unusable_keys_and_why() {
     }
     assert!(parse(&rsa(2048, r#","key_ops":["sign","verify"]"#)).is_ok());
     assert!(parse(&rsa(2048, "")).is_ok() && parse(&rsa(8192, "")).is_ok());
+    // 3, and 33 bits that are all set.
+    assert!(["Aw", "Af____8"].iter().all(|e| parse(&rsa(2048, "").replace("AQAB", e)).is_ok()));
 }
 
 #[test]

@@ -2,9 +2,16 @@
 
 use std::fmt;
 
-use jwt_compact::alg::RsaPublicKey;
-use rsa::{BigUint, pkcs8::EncodePublicKey, traits::PublicKeyParts};
+use p256::pkcs8::EncodePublicKey;
+use rsa::{
+    pkcs1::{self, UintRef},
+    pkcs8::{
+        der::{self, Encode, asn1::BitStringRef},
+        spki::SubjectPublicKeyInfoRef,
+    },
+};
 
+use super::rsa_key::RsaKey;
 use crate::algorithm::Algorithm;
 
 /// The smallest RSA modulus in bits (RFC 7518 §3.3).
@@ -12,6 +19,9 @@ pub const MIN_RSA_BITS: usize = 2048;
 
 /// The largest RSA modulus in bits: verification time grows with its square.
 pub const MAX_RSA_BITS: usize = 8192;
+
+/// The largest RSA exponent: 33 bits, and verification time grows with their number.
+pub const MAX_RSA_EXPONENT: u64 = 8_589_934_591;
 
 /// The smallest HMAC key in bytes: the size of HS256's hash (RFC 7518 §3.2).
 pub const MIN_HMAC_BYTES: usize = 32;
@@ -92,7 +102,7 @@ pub struct PublicKey {
 
 #[derive(Clone)]
 pub(super) enum TypedKey {
-    Rsa(RsaPublicKey),
+    Rsa(RsaKey),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     P521(Box<p521::ecdsa::VerifyingKey>),
@@ -102,9 +112,7 @@ pub(super) enum TypedKey {
 impl PublicKey {
     /// An RSA key of big-endian modulus `n` and exponent `e` (RFC 7518 §6.3.1).
     pub fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyFault> {
-        // Checked on the bytes first, so that no arithmetic is done on a number of any size.
-        let digits =
-            n.iter().position(|byte| *byte != 0).and_then(|start| n.get(start..)).unwrap_or_default();
+        let digits = without_zeros(n);
         let bits = digits
             .first()
             .map_or(0, |first| digits.len().saturating_mul(8).saturating_sub(leading_zeros(*first)));
@@ -114,16 +122,11 @@ impl PublicKey {
         if bits > MAX_RSA_BITS {
             return Err(KeyFault::RsaTooLarge { bits });
         }
-        let is_odd = digits.last().is_some_and(|last| last & 1 == 1);
-        let exponent = BigUint::from_bytes_be(e);
-        if !is_odd || e.len() > n.len() || exponent < BigUint::from(3_u8) {
-            return Err(KeyFault::RsaNotAKey);
-        }
-        let key = RsaPublicKey::new_with_max_size(BigUint::from_bytes_be(digits), exponent, MAX_RSA_BITS)
-            .map_err(|_| KeyFault::RsaNotAKey)?;
-        debug_assert_eq!(key.n().bits(), bits);
-        let spki = key.to_public_key_der().map_err(|_| KeyFault::RsaNotAKey)?.into_vec();
-        Ok(Self { typed: TypedKey::Rsa(key), spki })
+        let is_odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+        let exponent = number(e).filter(|exponent| (3..=MAX_RSA_EXPONENT).contains(exponent));
+        let exponent = exponent.filter(|_| is_odd(digits) && is_odd(e)).ok_or(KeyFault::RsaNotAKey)?;
+        let spki = rsa_spki(digits, e).map_err(|_| KeyFault::RsaNotAKey)?;
+        Ok(Self { typed: TypedKey::Rsa(RsaKey::new(digits, bits, exponent)), spki })
     }
 
     /// A key on `curve` with big-endian coordinates of exactly the curve's length (RFC 7518 §6.2.1).
@@ -182,6 +185,26 @@ impl fmt::Debug for PublicKey {
             TypedKey::Ed25519(_) => "PublicKey(Ed25519)",
         })
     }
+}
+
+/// `SubjectPublicKeyInfo` of an RSA key (RFC 3279 §2.3.1).
+fn rsa_spki(n: &[u8], e: &[u8]) -> der::Result<Vec<u8>> {
+    let key =
+        pkcs1::RsaPublicKey { modulus: UintRef::new(n)?, public_exponent: UintRef::new(e)? }.to_der()?;
+    let subject_public_key = BitStringRef::from_bytes(&key)?;
+    SubjectPublicKeyInfoRef { algorithm: pkcs1::ALGORITHM_ID, subject_public_key }.to_der()
+}
+
+/// A big-endian number without zeros in front.
+fn without_zeros(bytes: &[u8]) -> &[u8] {
+    bytes.iter().position(|byte| *byte != 0).and_then(|start| bytes.get(start..)).unwrap_or_default()
+}
+
+/// A big-endian number below 2^64.
+fn number(bytes: &[u8]) -> Option<u64> {
+    let digits = without_zeros(bytes);
+    (digits.len() <= size_of::<u64>())
+        .then(|| digits.iter().fold(0, |high, byte| (high << 8) | u64::from(*byte)))
 }
 
 fn leading_zeros(byte: u8) -> usize {

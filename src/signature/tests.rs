@@ -65,6 +65,19 @@ fn read_arguments(mut bytes: &[u8]) -> (String, Vec<u8>, Vec<u8>, Vec<u8>) {
     (hash, fields[2].clone(), fields[3].clone(), fields[4].clone())
 }
 
+/// The form that `rsa` gives the key, byte for byte.
+#[test]
+fn an_rsa_key_is_written_for_the_host_as_others_write_it() {
+    use rsa::{BigUint, pkcs8::EncodePublicKey};
+    for (n, e) in
+        [(vec![0xff; 256], vec![1, 0, 1]), (vec![0x7f; 257], vec![3]), (vec![0x01; 512], vec![0xff; 4])]
+    {
+        let key = rsa::RsaPublicKey::new(BigUint::from_bytes_be(&n), BigUint::from_bytes_be(&e)).unwrap();
+        let with_zeros = PublicKey::rsa(&[&[0; 3], &n[..]].concat(), &[&[0; 2], &e[..]].concat()).unwrap();
+        assert_eq!(with_zeros.spki, key.to_public_key_der().unwrap().as_bytes());
+    }
+}
+
 #[test]
 fn known_answers_hold_in_rust() {
     let verifier = Verifier::rust_only();
