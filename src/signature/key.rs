@@ -11,7 +11,7 @@ use rsa::{
     },
 };
 
-use super::rsa_key::RsaKey;
+use super::{host, rsa_key::RsaKey};
 use crate::algorithm::Algorithm;
 
 /// The smallest RSA modulus in bits (RFC 7518 §3.3).
@@ -96,8 +96,8 @@ impl Curve {
 #[derive(Clone)]
 pub struct PublicKey {
     pub(super) typed: TypedKey,
-    /// `SubjectPublicKeyInfo`, the form that the host takes; empty for Ed25519, which the host cannot verify.
-    pub(super) spki: Vec<u8>,
+    /// The key as the host takes it ([`host::key_field`]), made once; empty for Ed25519, which the host cannot verify.
+    pub(super) host_field: Vec<u8>,
 }
 
 #[derive(Clone)]
@@ -126,7 +126,10 @@ impl PublicKey {
         let exponent = number(e).filter(|exponent| (3..=MAX_RSA_EXPONENT).contains(exponent));
         let exponent = exponent.filter(|_| is_odd(digits) && is_odd(e)).ok_or(KeyFault::RsaNotAKey)?;
         let spki = rsa_spki(digits, e).map_err(|_| KeyFault::RsaNotAKey)?;
-        Ok(Self { typed: TypedKey::Rsa(RsaKey::new(digits, bits, exponent)), spki })
+        Ok(Self {
+            typed: TypedKey::Rsa(RsaKey::new(digits, bits, exponent)),
+            host_field: host::key_field(&spki),
+        })
     }
 
     /// A key on `curve` with big-endian coordinates of exactly the curve's length (RFC 7518 §6.2.1).
@@ -154,13 +157,13 @@ impl PublicKey {
                 ),
         }
         .ok_or(KeyFault::NotOnCurve)?;
-        Ok(Self { typed, spki: spki.into_vec() })
+        Ok(Self { typed, host_field: host::key_field(spki.as_bytes()) })
     }
 
     /// An Ed25519 key of the 32 bytes `x` (RFC 8037 §2).
     pub fn ed25519(x: &[u8]) -> Result<Self, KeyFault> {
         let key = ed25519_compact::PublicKey::from_slice(x).map_err(|_| KeyFault::NotOnCurve)?;
-        Ok(Self { typed: TypedKey::Ed25519(key), spki: Vec::new() })
+        Ok(Self { typed: TypedKey::Ed25519(key), host_field: Vec::new() })
     }
 
     /// Whether the kind and curve of the key are those of `algorithm`.

@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
-    host::{self, HostCall},
+    host::Host,
     key::{Curve, PublicKey},
 };
 use crate::algorithm::{Algorithm, AlgorithmSet};
@@ -13,13 +13,12 @@ use crate::algorithm::{Algorithm, AlgorithmSet};
 pub(super) const MESSAGE: &[u8] = b"known answer";
 
 /// The algorithms for which `host` passes the good signature and fails the one with a flipped bit.
-pub(super) fn passed_by(host: &HostCall) -> AlgorithmSet {
+pub(super) fn passed_by(host: &Host) -> AlgorithmSet {
     KNOWN_ANSWERS
         .iter()
         .filter(|answer| {
             answer.decode().is_some_and(|(key, good)| {
-                let verify =
-                    |signature: &[u8]| host::verify(host, answer.algorithm, &key, MESSAGE, signature);
+                let verify = |signature: &[u8]| host.verify(answer.algorithm, &key, MESSAGE, signature);
                 verify(&good) == Some(true) && verify(&flipped(&good)) == Some(false)
             })
         })

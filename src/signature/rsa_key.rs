@@ -1,6 +1,6 @@
 //! RSA signatures, verified (RFC 8017 §8): PKCS#1 v1.5 and PSS with keys of every size that the filter takes.
 //!
-//! The arithmetic is our own: in WebAssembly that of the crate `rsa`, made for machines with a carry flag, takes twenty times as
+//! The arithmetic is our own: in WebAssembly that of the crate `rsa`, made for machines with a carry flag, takes ten times as
 //! long. It is for public keys alone, of which nothing is secret, and so takes the time that its numbers make it take.
 //! `modulus.rs` makes the power, with the loops of `limbs.rs`; `encoding.rs` says what it must be. Unit tests and `fuzz/` compare
 //! all of it with the crate.
