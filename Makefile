@@ -27,7 +27,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 
 # What `make fuzz` runs, and how long each of them; `make test` runs all, FUZZ_SMOKE_SECONDS each.
-FUZZ_TARGETS := token jwks discovery config routes jwe filter
+FUZZ_TARGETS := token jwks discovery config routes jwe rsa filter
 FUZZ_TARGET ?= $(FUZZ_TARGETS)
 FUZZ_SECONDS ?= 600
 FUZZ_SMOKE_SECONDS ?= 20

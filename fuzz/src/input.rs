@@ -46,6 +46,11 @@ impl<'i> Choices<'i> {
         number % end
     }
 
+    /// All that are left.
+    pub fn rest(&self) -> &'i [u8] {
+        self.rest
+    }
+
     /// Whether the next byte is odd.
     pub fn flag(&mut self) -> bool {
         self.byte() & 1 == 1

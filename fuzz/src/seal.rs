@@ -116,7 +116,7 @@ fn encrypt(padding: Oaep, size: usize) -> Vec<u8> {
 }
 
 /// Random numbers that are the same in every run.
-struct Constant;
+pub struct Constant;
 
 impl RngCore for Constant {
     fn next_u32(&mut self) -> u32 {

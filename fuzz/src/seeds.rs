@@ -3,6 +3,7 @@
 //! anyway, so it stays in step.
 
 mod cases;
+mod rsa;
 
 use std::{
     collections::BTreeSet,
@@ -42,6 +43,7 @@ pub fn write() {
     seeds.envelopes();
     seeds.stories();
     seeds.forgeries();
+    seeds.signatures();
     seeds.dictionary();
 }
 

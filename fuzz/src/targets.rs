@@ -6,8 +6,10 @@ mod filter;
 mod jwe;
 mod jwks;
 mod routes;
+mod rsa;
 mod token;
 
+pub use self::rsa::{ALGORITHMS as RSA_ALGORITHMS, rsa};
 pub use config::config;
 pub use discovery::discovery;
 pub use filter::filter;

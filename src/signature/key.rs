@@ -166,6 +166,14 @@ impl PublicKey {
         Ok(Self { typed: TypedKey::Ed25519(key), host_field: Vec::new() })
     }
 
+    /// The power of an RSA signature (RFC 8017 §5.2.2); `None` for a key of another kind, and unless the signature is as long as the
+    /// modulus and a lesser number.
+    #[cfg(fuzzing)]
+    pub fn rsa_power(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        let TypedKey::Rsa(key) = &self.typed else { return None };
+        key.power(signature)
+    }
+
     /// Whether the kind and curve of the key are those of `algorithm`.
     pub fn serves(&self, algorithm: Algorithm) -> bool {
         match self.typed {
