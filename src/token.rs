@@ -1,6 +1,6 @@
 //! A token's first two stages: parsed but untrusted, then verified. Nothing but a good signature leads from one to the other.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -52,16 +52,17 @@ impl<'t> TokenParts<'t> {
     ///
     /// Its length is the caller's to limit, before anything is read of it.
     pub fn decode(text: &'t [u8]) -> Result<Self, Malformed> {
-        let mut parts = text.split(|byte| *byte == b'.');
-        let (header, encoded_payload, signature) =
-            match (parts.next(), parts.next(), parts.next(), parts.count()) {
-                (Some(header), Some(payload), Some(signature), 0) => (header, payload, signature),
-                (_, _, Some(_), 2) => return Err(Malformed::Encrypted),
-                _ => return Err(Malformed::PartCount),
-            };
-        let signing_input = text
-            .get(..header.len().saturating_add(1).saturating_add(encoded_payload.len()))
-            .ok_or(Malformed::PartCount)?;
+        let mut dots = memchr::memchr_iter(b'.', text);
+        let (first, second) = match (dots.next(), dots.next(), dots.count()) {
+            (Some(first), Some(second), 0) => (first, second),
+            (_, Some(_), 2) => return Err(Malformed::Encrypted),
+            _ => return Err(Malformed::PartCount),
+        };
+        let part = |range: Range<usize>| text.get(range).ok_or(Malformed::PartCount);
+        let header = part(0..first)?;
+        let encoded_payload = part(first.saturating_add(1)..second)?;
+        let signature = part(second.saturating_add(1)..text.len())?;
+        let signing_input = part(0..second)?;
         let mut decoded = Vec::with_capacity(text.len());
         decode(header, Part::Header, &mut decoded)?;
         let header_end = decoded.len();

@@ -198,8 +198,8 @@ fn decrypt(
     text: &[u8],
     attempt: Attempt<'_>,
 ) -> Result<Option<Decrypted>, Rejection> {
-    let is_encrypted = text.split(|byte| *byte == b'.').count() == 5;
-    if !is_encrypted || policy.decryption_keys.is_empty() {
+    let is_encrypted = || memchr::memchr_iter(b'.', text).count() == 4;
+    if policy.decryption_keys.is_empty() || !is_encrypted() {
         return Ok(None);
     }
     let beside: Vec<_> = beside.iter().flat_map(|policy| &policy.decryption_keys).collect();

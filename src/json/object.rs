@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use super::Json;
 
-/// Up to this many members are compared with each other; of more, names are sorted.
+/// Up to this many members are compared with each other, where they may be the same; of more, names are sorted.
 pub(super) const FEW: usize = 24;
 
 /// The members of a JSON object, in the order in which they are written; no name is there twice.
@@ -14,20 +14,11 @@ pub struct Object<'t>(Vec<(Cow<'t, str>, Json<'t>)>);
 impl<'t> Object<'t> {
     /// An object of these members. Fails with the name of one that is there twice.
     pub fn new(members: Vec<(Cow<'t, str>, Json<'t>)>) -> Result<Self, Cow<'t, str>> {
-        let twice = if members.len() <= FEW {
-            let mut rest = members.as_slice();
-            loop {
-                let Some(((name, _), later)) = rest.split_first() else { break None };
-                if later.iter().any(|(other, _)| other == name) {
-                    break Some(name.clone());
-                }
-                rest = later;
-            }
-        } else {
-            let mut known = BTreeSet::new();
-            members.iter().find(|(name, _)| !known.insert(name)).map(|(name, _)| name.clone())
-        };
-        twice.map_or(Ok(Self(members)), Err)
+        let twice = if members.len() <= FEW { among_few(&members) } else { among_many(&members) };
+        match twice.cloned() {
+            None => Ok(Self(members)),
+            Some(name) => Err(name),
+        }
     }
 
     /// The value of the member with this name.
@@ -61,6 +52,33 @@ impl<'t> Object<'t> {
     pub fn into_member(self, name: &str) -> Option<Json<'t>> {
         self.0.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
+}
+
+/// A name that is there twice. Most names of a token differ in length, first or last letter, which a bit for each kind tells.
+fn among_few<'m, 't>(members: &'m [(Cow<'t, str>, Json<'t>)]) -> Option<&'m Cow<'t, str>> {
+    let mut kinds = 0_u64;
+    members.iter().enumerate().find_map(|(index, (name, _))| {
+        let kind = kind(name);
+        let is_new = kinds & kind == 0;
+        kinds |= kind;
+        let earlier = if is_new { &[] } else { members.get(..index).unwrap_or_default() };
+        earlier.iter().any(|(other, _)| other == name).then_some(name)
+    })
+}
+
+/// One of 64 bits.
+fn kind(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let (first, last) = (bytes.first().copied().unwrap_or(0), bytes.last().copied().unwrap_or(0));
+    let mixed = u32::from(first)
+        ^ u32::from(last).rotate_left(3)
+        ^ u32::try_from(bytes.len()).unwrap_or(0).rotate_left(1);
+    1_u64.rotate_left(mixed)
+}
+
+fn among_many<'m, 't>(members: &'m [(Cow<'t, str>, Json<'t>)]) -> Option<&'m Cow<'t, str>> {
+    let mut known = BTreeSet::new();
+    members.iter().map(|(name, _)| name).find(|name| !known.insert(*name))
 }
 
 /// Members have no order (RFC 8259 §4).
