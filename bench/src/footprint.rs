@@ -1,0 +1,76 @@
+//! What the filter takes beside the work of requests: memory, and time at the start.
+
+use crate::{
+    bootstrap::{Listener, Surroundings},
+    contestant::Contestant,
+    envoy::{Envoy, Run},
+    load::{Client, Clients},
+    report::Footprint,
+    terminal::say,
+    tokens::{Algorithm, Keys, Shape},
+};
+use anyhow::{Context as _, Result};
+use std::{path::Path, time::Duration};
+
+/// Requests before memory is read, so that what is made when it is needed is there.
+const REQUESTS: usize = 500;
+
+/// So many workers more tell what one takes better than one would: what Envoy takes besides is not the same each time.
+const MORE_WORKERS: usize = 5;
+
+/// An Envoy that is ready, and when it was.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) envoy: Envoy,
+    pub(crate) after: Duration,
+}
+
+impl Ready {
+    /// Starts an Envoy with this listener alone, and waits until it lets the token pass.
+    pub(crate) fn start(
+        program: &Path,
+        run: &Run,
+        workers: usize,
+        listeners: &[Listener],
+        (name, path, token): (&str, &str, &str),
+        around: &Surroundings,
+    ) -> Result<Self> {
+        let mut envoy = Envoy::start(program, run, workers, listeners, around)?;
+        let address = envoy.address(name)?;
+        envoy.wait(|| (Client::connect(address).ok()?.ask(path, token).ok()? == 200).then_some(()))?;
+        let after = envoy.age();
+        Ok(Self { envoy, after })
+    }
+}
+
+/// Measures it: Envoys with the filter and without, with one worker and with several.
+pub(crate) fn measure(
+    program: &Path,
+    filter: &Path,
+    keys: &Keys,
+    around: &Surroundings,
+) -> Result<Footprint> {
+    say("memory and start: Envoy with and without the filter, with one worker and with six")?;
+    let token = keys.token(Shape::usual(Algorithm::Rs256), 0)?;
+    let look = |contestant: Contestant, workers: usize| {
+        let listener = contestant.listener(keys, filter, Path::new(""));
+        let name = contestant.name();
+        let asked = (name, "/", token.as_str());
+        let ready = Ready::start(program, &Run::default(), workers, &[listener], asked, around)?;
+        let mut clients = Clients::connect(ready.envoy.address(name)?, workers.saturating_mul(2))?;
+        clients.drive("/", &[token.as_str(); REQUESTS])?;
+        anyhow::Ok((i64::try_from(ready.envoy.own_bytes()?)?, ready.after))
+    };
+    let (plain, plain_start) = look(Contestant::Plain, 1)?;
+    let (plain_more, _) = look(Contestant::Plain, 1 + MORE_WORKERS)?;
+    let (with, with_start) = look(Contestant::Filter, 1)?;
+    let (with_more, _) = look(Contestant::Filter, 1 + MORE_WORKERS)?;
+    let first = with.saturating_sub(plain);
+    let more = with_more.saturating_sub(plain_more).saturating_sub(first);
+    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).context("a long start");
+    Ok(Footprint {
+        worker_bytes: more.checked_div(i64::try_from(MORE_WORKERS)?).unwrap_or_default(),
+        first_worker_bytes: first,
+        start_milliseconds: milliseconds(with_start)?.saturating_sub(milliseconds(plain_start)?),
+    })
+}
