@@ -87,16 +87,18 @@ probe: preflight wasm-target
 # BENCH_METER=hardware, cpu-time or callgrind asks for one meter; else the best is taken that works here.
 bench: preflight wasm bench-modules $(ENVOY_INSTALLED) ## what the filter costs, beside jwt_authn and others in one Envoy; brings docs/performance.* up to date
 	@echo "== Building the benchmark"
-	@$(BENCH) compare --docs docs
+	@$(call measure,compare)
 
 bench-growth: preflight wasm bench-modules $(ENVOY_INSTALLED) ## how that grows with rules, policies, keys, tokens and workers; brings docs/performance.md up to date
 	@echo "== Building the benchmark"
-	@$(BENCH) growth --docs docs
+	@$(call measure,growth)
 
-BENCH = modules="$$(cargo metadata --locked --no-deps --format-version 1 \
-		| sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/probe/$(WASM_TARGET)/release"; \
-	cargo run --locked --quiet --release --package validate-jwt-bench -- --filter $(WASM) \
-		--floor "$$modules/floor.wasm" --race "$$modules/validate_jwt_bench_race.wasm"
+define measure
+modules="$$(cargo metadata --locked --no-deps --format-version 1 \
+	| sed -E 's/.*"target_directory":"([^"]*)".*/\1/')/probe/$(WASM_TARGET)/release"; \
+cargo run --locked --quiet --release --package validate-jwt-bench -- $(1) --filter $(WASM) \
+	--floor "$$modules/floor.wasm" --race "$$modules/validate_jwt_bench_race.wasm" --docs docs
+endef
 
 # In the folder of the probe, whose dependencies are theirs. The filters that show what is under every filter export what the
 # module that ships exports, because each export that a proxy calls costs a trip into the VM.

@@ -1,13 +1,34 @@
 //! What the program is told.
 
 use crate::meter::Method;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Measures what the filter costs in Envoy, beside what else checks tokens there.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The filter beside what else checks tokens.
+    Compare(Measurement),
+    /// How the filter's cost grows with what is configured, and with what is sent.
+    Growth(Measurement),
+    /// The page and the chart anew, from what was measured before; for who changes how they look.
+    Render {
+        /// The folder with performance.json and growth.json.
+        #[arg(long)]
+        docs: PathBuf,
+    },
+}
+
+/// What is measured, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct Measurement {
     /// The Envoy program.
     #[arg(long, env = "ENVOY")]
     pub(crate) envoy: PathBuf,
@@ -23,28 +44,11 @@ pub(crate) struct Arguments {
     /// What is measured with; without it the best that works here.
     #[arg(long, env = "BENCH_METER")]
     pub(crate) meter: Option<Method>,
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// The filter beside what else checks tokens.
-    Compare {
-        #[arg(long, value_enum, default_value_t = Effort::Full)]
-        effort: Effort,
-        /// The folder whose performance.md, performance.json and performance.svg are brought up to date.
-        #[arg(long)]
-        docs: Option<PathBuf>,
-    },
-    /// How the filter's cost grows with what is configured, and with what is sent.
-    Growth {
-        #[arg(long, value_enum, default_value_t = Effort::Full)]
-        effort: Effort,
-        /// The folder whose performance.md and growth.json are brought up to date.
-        #[arg(long)]
-        docs: Option<PathBuf>,
-    },
+    #[arg(long, value_enum, default_value_t = Effort::Full)]
+    pub(crate) effort: Effort,
+    /// The folder with performance.md, whose figures are replaced, as JSON and chart beside it.
+    #[arg(long)]
+    pub(crate) docs: Option<PathBuf>,
 }
 
 /// How thorough a measurement is.

@@ -54,15 +54,20 @@ impl Listener {
         Self::with(name, "envoy.filters.http.jwt_authn", &config)
     }
 
-    /// A module with its plugin's configuration. Whatever the configuration, its VM is its own.
+    /// A module with its plugin's configuration, in a VM of its own.
     pub(crate) fn wasm(name: &str, module: &Path, configuration: &str) -> Self {
+        Self::wasm_in(name, name, module, configuration)
+    }
+
+    /// A module with its plugin's configuration, in a VM with all that name the same module and VM.
+    pub(crate) fn wasm_in(vm: &str, name: &str, module: &Path, configuration: &str) -> Self {
         let config = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
             "config": {
                 "name": name,
                 "failure_policy": "FAIL_RELOAD",
                 "vm_config": {
-                    "vm_id": name,
+                    "vm_id": vm,
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": module } },
                 },
@@ -135,9 +140,9 @@ pub(crate) fn document(listeners: &[Listener], around: &Surroundings) -> Value {
     })
 }
 
-/// The path of a policy's OpenID configuration at the provider, where `/0` is that of [`ISSUER`].
-pub(crate) fn openid_config(number: usize) -> Value {
-    json!({ "url": format!("http://{PROVIDER_HOST}/{number}/.well-known/openid-configuration") })
+/// An OpenID configuration of a policy: that of an issuer by its number, where 0 is [`ISSUER`], with so many keys.
+pub(crate) fn openid_config(number: usize, keys: usize) -> Value {
+    json!({ "url": format!("http://{PROVIDER_HOST}/{keys}/{number}/.well-known/openid-configuration") })
 }
 
 /// A policy with audience, roles and scope, and keys by discovery.

@@ -1,234 +1,53 @@
-//! The comparison: every listener under every load, in rounds in which all take turns, so that what disturbs the machine
-//! disturbs them alike.
+//! The comparison: what a request costs on each listener, whatever is needed to tell it.
+
+mod course;
 
 use crate::{
-    arguments::{Arguments, Effort},
+    arguments::Measurement,
     authorizer,
-    bootstrap::{Listener, Surroundings},
-    clock,
-    contestant::{Contestant, Load},
-    envoy::Envoy,
-    footprint,
-    load::{Client, Clients},
-    machine, meter,
-    meter::{Meter, Method},
+    bootstrap::Surroundings,
+    clock, footprint, machine,
+    meter::{Choice, Method},
     provider,
     report::{self, MeterUsed, Race, Report},
-    sample::Samples,
     terminal::say,
-    tokens::{Algorithm, Keys, Shape, forged},
+    tokens::Keys,
 };
-use anyhow::{Context as _, Result, bail};
-use serde_json::json;
-
-/// The name of the listener where PS256 is verified in two ways.
-const RACE: &str = "race";
-
-/// Any path; no policy here asks about it.
-const PATH: &str = "/orders/42";
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    rounds: usize,
-    hot: usize,
-    cold: usize,
-    /// Requests of each listener before anything counts, so that V8 has compiled for speed what is called often.
-    warm: usize,
-    connections: usize,
-    /// Verifications of PS256 in each round.
-    laps: usize,
-}
-
-impl Plan {
-    const fn new(effort: Effort, method: Method) -> Self {
-        match (effort, method) {
-            (Effort::Smoke, _) => Self { rounds: 1, hot: 20, cold: 10, warm: 10, connections: 2, laps: 2 },
-            (Effort::Full, Method::Callgrind) => {
-                Self { rounds: 3, hot: 100, cold: 50, warm: 1000, connections: 1, laps: 5 }
-            }
-            (Effort::Full, Method::CpuTime | Method::Hardware) => {
-                Self { rounds: 9, hot: 1000, cold: 500, warm: 2000, connections: 4, laps: 50 }
-            }
-        }
-    }
-}
-
-/// The tokens of one algorithm.
-struct Tokens {
-    repeated: String,
-    warm: Vec<String>,
-    distinct: Vec<String>,
-}
+use anyhow::{Context as _, Result};
+use course::Stand;
 
 /// Measures everything.
-pub(crate) fn run(arguments: &Arguments, effort: Effort) -> Result<Report> {
-    let choice = meter::Choice::new(arguments.meter)?;
-    let plan = Plan::new(effort, choice.method);
+pub(crate) fn run(measurement: &Measurement) -> Result<Report> {
+    let choice = Choice::new(measurement.meter)?;
     say(&format!("meter: {}", machine::method(choice.method)))?;
     if let Some(note) = &choice.note {
         say(&format!("       {note}"))?;
     }
-    let keys = Keys::new(clock::now())?;
-    let around = Surroundings { provider: provider::serve(&keys, 4)?, authorizer: authorizer::serve(&keys)? };
-    let tokens = sign(&keys, plan)?;
-
-    say("starting Envoy")?;
-    let filter = arguments.filter.canonicalize().context("--filter")?;
-    let mut listeners: Vec<Listener> =
-        Contestant::ALL.map(|contestant| contestant.listener(&keys, &filter, &arguments.floor)).into();
-    let race = json!({
-        "key": keys.jwk(Algorithm::Ps256),
-        "token": keys.token(Shape::usual(Algorithm::Ps256), 0)?,
-    });
-    listeners.push(Listener::wasm(RACE, &arguments.race, &race.to_string()));
-    let mut envoy = Envoy::start(&arguments.envoy, &choice.run(), 1, &listeners, &around)?;
-    say(&format!("Envoy has its listeners after {:.1} s", envoy.age().as_secs_f64()))?;
-    for (algorithm, tokens) in &tokens {
-        prove(&mut envoy, *algorithm, &tokens.repeated)?;
+    let keys = &Keys::new(clock::now())?;
+    let around = Surroundings { provider: provider::serve(keys)?, authorizer: authorizer::serve(keys)? };
+    let filter = &measurement.filter.canonicalize().context("--filter")?;
+    let stand = Stand { measurement, filter, keys, around };
+    let mut samplings = course::run(&stand, &choice)?;
+    if choice.method == Method::Callgrind {
+        say("once more without valgrind, for what is about time")?;
+        let timed = course::run(&stand, &Choice::new(Some(Method::CpuTime))?)?;
+        samplings = samplings.with_times_of(timed);
     }
-    say(
-        "every listener decides as it should: good tokens pass, forged ones do not where they are looked at",
-    )?;
-
-    let mut bench = Bench { plan, envoy: &envoy, tokens: &tokens };
-    let mut lanes = bench.lanes()?;
-    let mut track = Clients::connect(envoy.address(RACE)?, 1)?;
-    bench.warm_up(&mut lanes, &mut track, plan.warm)?;
-    let mut meter = choice.attach(&envoy)?;
-    // Whoever counts by interpreting has to translate everything first.
-    bench.warm_up(&mut lanes, &mut track, plan.hot.min(plan.warm).div_ceil(5))?;
-    let ps256 = bench.rounds(&mut lanes, &mut track, &mut *meter)?;
-    drop(meter);
-    drop(envoy);
-
-    let footprint = footprint::measure(&arguments.envoy, &filter, &keys, &around)?;
-    let groups = lanes.iter().map(|lane| {
-        report::cells(lane.algorithm, lane.load, &lane.samples).context("a listener was not measured")
+    let cells = samplings.groups.iter().map(|group| {
+        report::cells(group.algorithm, group.load, &group.samples).context("a listener was not measured")
     });
-    let cells: Vec<_> = groups.collect::<Result<_>>()?;
+    let cells: Vec<_> = cells.collect::<Result<_>>()?;
+    let (by_filter, by_rsa) = (&samplings.by_filter, &samplings.by_rsa);
     Ok(Report {
-        machine: machine::describe(&arguments.envoy, &filter)?,
+        machine: machine::describe(&measurement.envoy, filter)?,
         meter: MeterUsed { method: choice.method, note: choice.note },
-        rounds: plan.rounds,
+        rounds: samplings.rounds,
         cells: cells.into_iter().flatten().collect(),
-        ps256,
-        footprint,
+        ps256: Race {
+            filter: by_filter.cost(),
+            rsa: by_rsa.cost(),
+            ratio: by_filter.ratio(by_rsa).context("the race was not measured")?,
+        },
+        footprint: footprint::measure(&measurement.envoy, filter, keys, &around)?,
     })
-}
-
-fn sign(keys: &Keys, plan: Plan) -> Result<Vec<(Algorithm, Tokens)>> {
-    let distinct = plan.rounds.saturating_mul(plan.cold);
-    say(&format!("signing {distinct} tokens for each of RS256, ES256, PS256"))?;
-    let sign = |algorithm| {
-        let shape = Shape::usual(algorithm);
-        // Numbers that no other token has.
-        let warm = distinct.saturating_add(1);
-        let tokens = Tokens {
-            repeated: keys.token(shape, 0)?,
-            warm: keys.tokens(shape, warm..warm.saturating_add(plan.warm.div_ceil(10)))?,
-            distinct: keys.tokens(shape, 1..warm)?,
-        };
-        anyhow::Ok((algorithm, tokens))
-    };
-    Algorithm::ALL.into_iter().map(sign).collect()
-}
-
-/// That good tokens pass, and forged ones where nobody looks at them alone.
-fn prove(envoy: &mut Envoy, algorithm: Algorithm, good: &str) -> Result<()> {
-    let forged = forged(good)?;
-    for contestant in Contestant::ALL {
-        let address = envoy.address(contestant.name())?;
-        // The filter may answer 503 until it has its keys.
-        envoy.wait(|| (Client::connect(address).ok()?.ask(PATH, good).ok()? == 200).then_some(()))?;
-        let status = Client::connect(address)?.ask(PATH, &forged)?;
-        let is_right = if contestant.verifies() { matches!(status, 401 | 403) } else { status == 200 };
-        if !is_right {
-            bail!("{}: a forged {algorithm} token was answered {status}", contestant.label());
-        }
-    }
-    Ok(())
-}
-
-/// One algorithm under one load, with a connection to each listener, and what was measured of them.
-struct Lane {
-    algorithm: Algorithm,
-    load: Load,
-    clients: Vec<Clients>,
-    samples: Vec<(Contestant, Samples)>,
-}
-
-struct Bench<'a> {
-    plan: Plan,
-    envoy: &'a Envoy,
-    tokens: &'a [(Algorithm, Tokens)],
-}
-
-impl Bench<'_> {
-    fn lanes(&self) -> Result<Vec<Lane>> {
-        let lane = |(algorithm, load)| {
-            let connect = |contestant: Contestant| {
-                Clients::connect(self.envoy.address(contestant.name())?, self.plan.connections)
-            };
-            let clients = Contestant::ALL.into_iter().map(connect).collect::<Result<_>>()?;
-            let samples = Contestant::ALL.map(|contestant| (contestant, Samples::default())).into();
-            Ok(Lane { algorithm, load, clients, samples })
-        };
-        let pairs = Algorithm::ALL.into_iter().flat_map(|algorithm| Load::ALL.map(|load| (algorithm, load)));
-        pairs.map(lane).collect()
-    }
-
-    fn tokens_of(&self, algorithm: Algorithm) -> Result<&Tokens> {
-        let found = self.tokens.iter().find(|(of, _)| *of == algorithm).map(|(_, tokens)| tokens);
-        found.context("an algorithm without tokens")
-    }
-
-    fn warm_up(&self, lanes: &mut [Lane], track: &mut Clients, count: usize) -> Result<()> {
-        for lane in lanes {
-            say(&format!("warming up: {} {}", lane.algorithm, lane.load.name()))?;
-            let tokens = self.tokens_of(lane.algorithm)?;
-            let tokens: Vec<&str> = match lane.load {
-                Load::Hot => vec![&*tokens.repeated; count],
-                Load::Cold => tokens.warm.iter().map(String::as_str).take(count).collect(),
-            };
-            for clients in &mut lane.clients {
-                clients.drive(PATH, &tokens)?;
-            }
-        }
-        for implementation in ["filter", "rsa"] {
-            track.drive(&format!("/{implementation}/{}", self.plan.laps), &["race"; 4])?;
-        }
-        Ok(())
-    }
-
-    fn rounds(&mut self, lanes: &mut [Lane], track: &mut Clients, meter: &mut dyn Meter) -> Result<Race> {
-        let (mut by_filter, mut by_rsa) = (Samples::default(), Samples::default());
-        for round in 0..self.plan.rounds {
-            for lane in &mut *lanes {
-                say(&format!(
-                    "round {} of {}: {} {}",
-                    round.saturating_add(1),
-                    self.plan.rounds,
-                    lane.algorithm,
-                    lane.load.name()
-                ))?;
-                let tokens = self.tokens_of(lane.algorithm)?;
-                let start = round.saturating_mul(self.plan.cold);
-                let tokens: Vec<&str> = match lane.load {
-                    Load::Hot => vec![&*tokens.repeated; self.plan.hot],
-                    Load::Cold => {
-                        tokens.distinct.iter().skip(start).take(self.plan.cold).map(String::as_str).collect()
-                    }
-                };
-                for (clients, (_, samples)) in lane.clients.iter_mut().zip(&mut lane.samples) {
-                    samples.take(meter, clients, PATH, &tokens, 1)?;
-                }
-            }
-            let laps = self.plan.laps;
-            by_filter.take(meter, track, &format!("/filter/{laps}"), &["race"], laps)?;
-            by_rsa.take(meter, track, &format!("/rsa/{laps}"), &["race"], laps)?;
-        }
-        let ratio = by_filter.ratio(&by_rsa).context("the race was not measured")?;
-        Ok(Race { filter: by_filter.cost(), rsa: by_rsa.cost(), ratio })
-    }
 }

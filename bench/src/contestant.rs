@@ -7,6 +7,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Keys in the provider's set: those that sign, and another.
+const KEYS: usize = 4;
+
 /// A listener of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,7 +83,7 @@ impl Contestant {
             Self::JwtAuthn => Listener::jwt_authn(name, &keys.key_set(), false),
             Self::JwtAuthnCache => Listener::jwt_authn(name, &keys.key_set(), true),
             Self::Filter => {
-                let configuration = with_provider(policy(AUDIENCE, &[openid_config(0)]));
+                let configuration = with_provider(policy(AUDIENCE, &[openid_config(0, KEYS)]));
                 Listener::wasm(name, filter, &configuration.to_string())
             }
             Self::EmptyWasm => Listener::wasm(name, floor, ""),

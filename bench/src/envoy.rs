@@ -4,6 +4,7 @@ use crate::{
     bootstrap::{self, Listener, Surroundings},
     clock,
     http::Message,
+    load::Client,
     scratch::Scratch,
 };
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -97,6 +98,11 @@ impl Envoy {
             }
             thread::sleep(PAUSE);
         }
+    }
+
+    /// Waits until a listener lets a token pass: the filter has to fetch its keys first.
+    pub(crate) fn wait_for(&mut self, address: SocketAddr, path: &str, token: &str) -> Result<()> {
+        self.wait(|| (Client::connect(address).ok()?.ask(path, token).ok()? == 200).then_some(()))
     }
 
     /// Since when it runs.

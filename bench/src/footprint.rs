@@ -4,7 +4,7 @@ use crate::{
     bootstrap::{Listener, Surroundings},
     contestant::Contestant,
     envoy::{Envoy, Run},
-    load::{Client, Clients},
+    load::Clients,
     report::Footprint,
     terminal::say,
     tokens::{Algorithm, Keys, Shape},
@@ -16,7 +16,7 @@ use std::{path::Path, time::Duration};
 const REQUESTS: usize = 500;
 
 /// So many workers more tell what one takes better than one would: what Envoy takes besides is not the same each time.
-const MORE_WORKERS: usize = 5;
+const MORE_WORKERS: usize = 16;
 
 /// An Envoy that is ready, and when it was.
 #[derive(Debug)]
@@ -26,18 +26,17 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Starts an Envoy with this listener alone, and waits until it lets the token pass.
+    /// Starts an Envoy with this listener alone, and waits until it lets a token pass: a name, a path and a token.
     pub(crate) fn start(
         program: &Path,
-        run: &Run,
         workers: usize,
-        listeners: &[Listener],
+        listener: &Listener,
         (name, path, token): (&str, &str, &str),
         around: &Surroundings,
     ) -> Result<Self> {
-        let mut envoy = Envoy::start(program, run, workers, listeners, around)?;
-        let address = envoy.address(name)?;
-        envoy.wait(|| (Client::connect(address).ok()?.ask(path, token).ok()? == 200).then_some(()))?;
+        let listeners = std::slice::from_ref(listener);
+        let mut envoy = Envoy::start(program, &Run::default(), workers, listeners, around)?;
+        envoy.wait_for(envoy.address(name)?, path, token)?;
         let after = envoy.age();
         Ok(Self { envoy, after })
     }
@@ -50,13 +49,13 @@ pub(crate) fn measure(
     keys: &Keys,
     around: &Surroundings,
 ) -> Result<Footprint> {
-    say("memory and start: Envoy with and without the filter, with one worker and with six")?;
+    say("memory and start: Envoy with and without the filter, with one worker and with many")?;
     let token = keys.token(Shape::usual(Algorithm::Rs256), 0)?;
     let look = |contestant: Contestant, workers: usize| {
         let listener = contestant.listener(keys, filter, Path::new(""));
         let name = contestant.name();
         let asked = (name, "/", token.as_str());
-        let ready = Ready::start(program, &Run::default(), workers, &[listener], asked, around)?;
+        let ready = Ready::start(program, workers, &listener, asked, around)?;
         let mut clients = Clients::connect(ready.envoy.address(name)?, workers.saturating_mul(2))?;
         clients.drive("/", &[token.as_str(); REQUESTS])?;
         anyhow::Ok((i64::try_from(ready.envoy.own_bytes()?)?, ready.after))

@@ -3,15 +3,17 @@
 mod setup;
 
 use crate::{
-    arguments::{Arguments, Effort},
-    bootstrap::Listener,
+    arguments::{Effort, Measurement},
+    authorizer,
+    bootstrap::{Listener, Surroundings},
     clock,
-    envoy::Run,
+    envoy::Envoy,
     figures::float,
     footprint::Ready,
     load::Clients,
-    machine, meter,
-    meter::Method,
+    machine,
+    meter::{Choice, Meter, Method},
+    provider,
     report::{Machine, MeterUsed},
     sample::{Cost, Samples},
     table::{Table, count, counted, megabytes, microseconds},
@@ -20,13 +22,11 @@ use crate::{
 };
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use setup::{Setup, Subject};
+use setup::{Setup, Subject, Tokens};
+use std::path::Path;
 
 /// The listener without the filter.
 const PLAIN: &str = "plain";
-
-/// The listener with it.
-const FILTER: &str = "filter";
 
 /// A path that only a rule for everything matches.
 const PATH: &str = "/orders/42";
@@ -50,11 +50,9 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     cold: Option<Cost>,
     /// How much later Envoy answers than without the filter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_milliseconds: Option<i64>,
+    start_milliseconds: i64,
     /// How much memory more it has for itself than without the filter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<i64>,
+    bytes: i64,
 }
 
 /// How much is measured.
@@ -62,128 +60,172 @@ struct Row {
 struct Plan {
     rounds: usize,
     requests: usize,
+    /// Requests of each listener before anything counts.
     warm: usize,
+    /// The most of the live tokens that are sent before anything counts: many more than any cache holds.
+    live: usize,
 }
 
 impl Plan {
     const fn new(effort: Effort, method: Method) -> Self {
         match (effort, method) {
-            (Effort::Smoke, _) => Self { rounds: 1, requests: 10, warm: 10 },
-            (Effort::Full, Method::Callgrind) => Self { rounds: 1, requests: 50, warm: 1000 },
+            (Effort::Smoke, _) => Self { rounds: 1, requests: 10, warm: 10, live: 10 },
+            (Effort::Full, Method::Callgrind) => Self { rounds: 3, requests: 60, warm: 800, live: 10_000 },
             (Effort::Full, Method::CpuTime | Method::Hardware) => {
-                Self { rounds: 5, requests: 400, warm: 2000 }
+                Self { rounds: 7, requests: 400, warm: 2000, live: 100_000 }
             }
         }
     }
 }
 
-/// An Envoy without the filter, to compare with.
-#[derive(Clone, Copy, Debug)]
-struct Bare {
-    bytes: i64,
-    start_milliseconds: i64,
-}
+/// Connections, where nothing asks for fewer.
+const CONNECTIONS: usize = 4;
 
 /// Measures every subject at every size.
-pub(crate) fn run(arguments: &Arguments, effort: Effort) -> Result<Growth> {
-    let choice = meter::Choice::new(arguments.meter)?;
-    let plan = Plan::new(effort, choice.method);
+pub(crate) fn run(measurement: &Measurement) -> Result<Growth> {
+    let choice = Choice::new(measurement.meter)?;
     say(&format!("meter: {}", machine::method(choice.method)))?;
-    let keys = Keys::new(clock::now())?;
-    let filter = arguments.filter.canonicalize().context("--filter")?;
-    let bench = Bench { arguments, plan, keys: &keys, filter: &filter };
+    let keys = &Keys::new(clock::now())?;
+    let around = Surroundings { provider: provider::serve(keys)?, authorizer: authorizer::serve(keys)? };
+    let filter = &measurement.filter.canonicalize().context("--filter")?;
+    let plan = Plan::new(measurement.effort, choice.method);
+    let bench = Bench { program: &measurement.envoy, filter, keys, around, plan, choice: &choice };
     let mut rows = Vec::new();
     for subject in Subject::ALL {
-        for size in subject.sizes(effort) {
-            say(&format!("{}: {size}", subject.title()))?;
-            rows.push(bench.measure(subject, *size, &choice)?);
+        let sizes = subject.sizes(measurement.effort);
+        // Workers are an Envoy's; all else can stand side by side.
+        let together = if subject == Subject::Workers { 1 } else { sizes.len().max(1) };
+        for sizes in sizes.chunks(together) {
+            rows.extend(bench.measure(subject, sizes)?);
         }
     }
-    let machine = machine::describe(&arguments.envoy, &filter)?;
+    let machine = machine::describe(&measurement.envoy, filter)?;
     Ok(Growth { machine, meter: MeterUsed { method: choice.method, note: choice.note }, rows })
 }
 
 struct Bench<'a> {
-    arguments: &'a Arguments,
-    plan: Plan,
+    program: &'a Path,
+    filter: &'a Path,
     keys: &'a Keys,
-    filter: &'a std::path::Path,
+    around: Surroundings,
+    plan: Plan,
+    choice: &'a Choice,
+}
+
+/// A size with its tokens, connections to its listener, and what was measured.
+struct Lane {
+    setup: Setup,
+    tokens: Tokens,
+    clients: Clients,
+    hot: Pair,
+    cold: Pair,
+}
+
+/// The same requests without the filter and with it.
+#[derive(Default)]
+struct Pair {
+    plain: Samples,
+    with: Samples,
+}
+
+impl Pair {
+    fn take(
+        &mut self,
+        meter: &mut dyn Meter,
+        plain: &mut Clients,
+        with: &mut Clients,
+        tokens: &[&str],
+    ) -> Result<()> {
+        self.plain.take(meter, plain, PATH, tokens, 1)?;
+        self.with.take(meter, with, PATH, tokens, 1)
+    }
+
+    fn cost(&self) -> Cost {
+        self.with.over(&self.plain).cost()
+    }
 }
 
 impl Bench<'_> {
-    fn measure(&self, subject: Subject, size: usize, choice: &meter::Choice) -> Result<Row> {
-        let plan = self.plan;
-        let setup = Setup::new(subject, size, self.keys)?;
-        let tokens =
-            setup.tokens(self.keys, plan.rounds.saturating_mul(plan.requests), plan.warm.div_ceil(4))?;
-        let listeners =
-            [Listener::plain(PLAIN), Listener::wasm(FILTER, self.filter, &setup.configuration().to_string())];
-        let run = choice.run();
-        let asked = (FILTER, PATH, tokens.repeated()?);
-        let around = setup.around();
-        let ready = Ready::start(&self.arguments.envoy, &run, setup.workers(), &listeners, asked, &around)?;
-        let connections = if choice.method == Method::Callgrind { setup.workers() } else { 4 };
+    /// Measures these sizes side by side.
+    fn measure(&self, subject: Subject, sizes: &[usize]) -> Result<Vec<Row>> {
+        say(&format!("{}: {sizes:?}", subject.title()))?;
+        let budget = self.plan;
+        let workers = subject.workers(sizes);
+        let plain = Listener::plain(PLAIN);
+        let setups: Vec<Setup> = sizes.iter().map(|size| Setup::new(subject, *size)).collect();
+        let all: Vec<Listener> =
+            [plain].into_iter().chain(setups.iter().map(|setup| self.listener(setup))).collect();
+        let mut envoy = Envoy::start(self.program, &self.choice.run(), workers, &all, &self.around)?;
+        let connections = if self.choice.method == Method::Callgrind { workers } else { CONNECTIONS };
         let mut lanes = Vec::new();
-        for name in [PLAIN, FILTER] {
-            lanes.push(Clients::connect(ready.envoy.address(name)?, connections)?);
+        for setup in setups {
+            let distinct = budget.rounds.saturating_mul(budget.requests);
+            let tokens = setup.tokens(self.keys, distinct, budget.warm.div_ceil(4))?;
+            let address = envoy.address(&setup.listener())?;
+            envoy.wait_for(address, PATH, tokens.repeated()?)?;
+            let clients = Clients::connect(address, connections)?;
+            lanes.push(Lane { setup, tokens, clients, hot: Pair::default(), cold: Pair::default() });
         }
-        let [plain_clients, clients] = lanes.as_mut_slice() else { anyhow::bail!("two listeners") };
-        let warm: Vec<&str> = tokens.warm(plan.warm);
-        let translated = warm.len().saturating_sub(plan.warm.div_ceil(10));
-        for each in [&mut *plain_clients, &mut *clients] {
-            each.drive(PATH, &warm)?;
+        let mut plain = Clients::connect(envoy.address(PLAIN)?, connections)?;
+        for lane in &mut lanes {
+            let count = budget.warm.max(lane.tokens.live().min(budget.live));
+            lane.clients.drive(PATH, &lane.tokens.warm(count))?;
+            plain.drive(PATH, &lane.tokens.warm(budget.warm))?;
         }
-        let mut meter = choice.attach(&ready.envoy)?;
-        for each in [&mut *plain_clients, &mut *clients] {
-            each.drive(PATH, warm.get(translated..).unwrap_or_default())?;
-        }
-        let mut samples = [const { [const { None }; 2] }; 2];
-        for round in 0..plan.rounds {
-            for (load, slot) in samples.iter_mut().enumerate() {
-                let tokens = if load == 0 {
-                    tokens.hot(plan.requests, round)
-                } else {
-                    tokens.cold(plan.requests, round)
-                };
-                if tokens.is_empty() {
+        let mut meter = self.choice.attach(&envoy)?;
+        for round in 0..=budget.rounds {
+            for lane in &mut lanes {
+                let hot = lane.tokens.hot(budget.requests, round);
+                if round == 0 {
+                    // Whoever counts by interpreting has to translate everything first.
+                    plain.drive(PATH, &hot)?;
+                    lane.clients.drive(PATH, &hot)?;
                     continue;
                 }
-                for (each, samples) in [&mut *plain_clients, &mut *clients].into_iter().zip(slot) {
-                    let samples: &mut Samples = samples.get_or_insert_default();
-                    samples.take(&mut *meter, each, PATH, &tokens, 1)?;
+                lane.hot.take(&mut *meter, &mut plain, &mut lane.clients, &hot)?;
+                let cold = lane.tokens.cold(budget.requests, round.saturating_sub(1));
+                if !cold.is_empty() {
+                    lane.cold.take(&mut *meter, &mut plain, &mut lane.clients, &cold)?;
                 }
             }
         }
         drop(meter);
-        let cost = |[plain, with]: &[Option<Samples>; 2]| Some(with.as_ref()?.over(plain.as_ref()?).cost());
-        let [hot, cold] = &samples;
-        let bytes = i64::try_from(ready.envoy.own_bytes()?)?;
-        let start = i64::try_from(ready.after.as_millis())?;
-        drop(ready);
-        // Under a tool, memory and start are the tool's.
-        let bare = if choice.method == Method::Callgrind { None } else { Some(self.bare(&setup, &tokens)?) };
-        Ok(Row {
-            subject,
-            size,
-            hot: cost(hot).context("nothing was measured")?,
-            cold: cost(cold),
-            start_milliseconds: bare.map(|bare| start.saturating_sub(bare.start_milliseconds)),
-            bytes: bare.map(|bare| bytes.saturating_sub(bare.bytes)),
-        })
+        drop(envoy);
+        let bare =
+            self.footprint(&Listener::plain(PLAIN), PLAIN, workers, lanes.first().map(|lane| &lane.tokens))?;
+        let rows = lanes.iter().map(|lane| {
+            let name = lane.setup.listener();
+            let with = self.footprint(&self.listener(&lane.setup), &name, workers, Some(&lane.tokens))?;
+            Ok(Row {
+                subject,
+                size: lane.setup.size,
+                hot: lane.hot.cost(),
+                cold: lane.tokens.has_cold().then(|| lane.cold.cost()),
+                start_milliseconds: with.0.saturating_sub(bare.0),
+                bytes: with.1.saturating_sub(bare.1),
+            })
+        });
+        rows.collect()
     }
 
-    /// The same Envoy without the filter, after as many requests.
-    fn bare(&self, setup: &Setup, tokens: &setup::Tokens) -> Result<Bare> {
-        let listeners = [Listener::plain(PLAIN)];
-        let asked = (PLAIN, PATH, tokens.repeated()?);
-        let (program, run) = (&self.arguments.envoy, Run::default());
-        let ready = Ready::start(program, &run, setup.workers(), &listeners, asked, &setup.around())?;
-        let mut clients = Clients::connect(ready.envoy.address(PLAIN)?, 4)?;
-        clients.drive(PATH, &tokens.warm(self.plan.warm))?;
-        Ok(Bare {
-            bytes: i64::try_from(ready.envoy.own_bytes()?)?,
-            start_milliseconds: i64::try_from(ready.after.as_millis())?,
-        })
+    fn listener(&self, setup: &Setup) -> Listener {
+        Listener::wasm_in("filter", &setup.listener(), self.filter, &setup.configuration())
+    }
+
+    /// Milliseconds until an Envoy of its own answers, and its memory after every token has passed.
+    fn footprint(
+        &self,
+        listener: &Listener,
+        name: &str,
+        workers: usize,
+        tokens: Option<&Tokens>,
+    ) -> Result<(i64, i64)> {
+        let tokens = tokens.context("nothing to measure")?;
+        let asked = (name, PATH, tokens.repeated()?);
+        let ready = Ready::start(self.program, workers, listener, asked, &self.around)?;
+        let mut clients = Clients::connect(ready.envoy.address(name)?, CONNECTIONS)?;
+        clients.drive(PATH, &tokens.warm(self.plan.warm.max(tokens.live())))?;
+        Ok((i64::try_from(ready.after.as_millis())?, i64::try_from(ready.envoy.own_bytes()?)?))
     }
 }
 
@@ -207,8 +249,8 @@ pub(crate) fn render(growth: &Growth) -> String {
                 count(float(row.size)),
                 show(&row.hot),
                 row.cold.as_ref().map_or_else(|| "–".to_owned(), show),
-                row.start_milliseconds.map_or_else(|| "–".to_owned(), |start| start.to_string()),
-                row.bytes.map_or_else(|| "–".to_owned(), megabytes),
+                row.start_milliseconds.to_string(),
+                megabytes(row.bytes),
             ]);
         }
         text.push_str(&["\n", subject.title(), ":\n\n", &table.render()].concat());
@@ -237,8 +279,8 @@ mod tests {
             size,
             hot: cost(25_000.0),
             cold,
-            start_milliseconds: Some(700),
-            bytes: Some(12_000_000),
+            start_milliseconds: 700,
+            bytes: 12_000_000,
         };
         let growth = Growth {
             machine: Machine {

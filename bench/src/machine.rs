@@ -23,6 +23,8 @@ pub(crate) const fn method(method: Method) -> &'static str {
         Method::CpuTime => {
             "time of the processor that the worker's thread took, in user space and in the kernel"
         }
-        Method::Callgrind => "instructions of the worker's thread in user space, counted by valgrind",
+        Method::Callgrind => {
+            "instructions of the worker's thread in user space, counted by valgrind; times without it"
+        }
     }
 }

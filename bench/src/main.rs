@@ -46,20 +46,16 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.command {
-        Command::Compare { effort, docs } => {
-            let report = compare::run(arguments, *effort)?;
+        Command::Compare(measurement) => {
+            let report = compare::run(measurement)?;
             terminal::print(&format!("\n{}", table::render(&report)))?;
-            if let Some(docs) = docs {
-                pages::write_comparison(docs, &report)?;
-            }
+            measurement.docs.as_deref().map_or(Ok(()), |docs| pages::write_comparison(docs, &report))
         }
-        Command::Growth { effort, docs } => {
-            let growth = growth::run(arguments, *effort)?;
+        Command::Growth(measurement) => {
+            let growth = growth::run(measurement)?;
             terminal::print(&format!("\n{}", growth::render(&growth)))?;
-            if let Some(docs) = docs {
-                pages::write_growth(docs, &growth)?;
-            }
+            measurement.docs.as_deref().map_or(Ok(()), |docs| pages::write_growth(docs, &growth))
         }
+        Command::Render { docs } => pages::render(docs),
     }
-    Ok(())
 }

@@ -20,6 +20,14 @@ pub(crate) fn write_growth(docs: &Path, growth: &growth::Growth) -> Result<()> {
     replace(docs, "growth", &growth::render(growth))
 }
 
+/// Writes chart and tables from what was measured before.
+pub(crate) fn render(docs: &Path) -> Result<()> {
+    let read = |name: &str| fs::read_to_string(docs.join(name)).with_context(|| name.to_owned());
+    let report: Report = serde_json::from_str(&read("performance.json")?)?;
+    write_comparison(docs, &report)?;
+    write_growth(docs, &serde_json::from_str(&read("growth.json")?)?)
+}
+
 fn json(value: &impl serde::Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
@@ -43,6 +51,7 @@ fn with_part(page: &str, part: &str, content: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     #[test]
     fn only_the_part_is_replaced() {
@@ -51,5 +60,19 @@ mod tests {
         assert_eq!(with_part(page, "x", "new\n").unwrap(), expected);
         assert_eq!(with_part(expected, "x", "new\n").unwrap(), expected);
         assert_eq!(with_part(page, "y", "new"), None);
+    }
+
+    /// No figure of the page is typed by hand.
+    #[test]
+    fn the_page_says_what_was_measured() {
+        let docs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs");
+        let read = |name: &str| fs::read_to_string(docs.join(name)).unwrap();
+        let report: Report = serde_json::from_str(&read("performance.json")).unwrap();
+        let growth: growth::Growth = serde_json::from_str(&read("growth.json")).unwrap();
+        let page = read("performance.md");
+        let expected = with_part(&page, "comparison", &table::render(&report)).unwrap();
+        let expected = with_part(&expected, "growth", &growth::render(&growth)).unwrap();
+        assert_eq!(page, expected);
+        assert_eq!(read("performance.svg"), chart::render(&report));
     }
 }

@@ -14,36 +14,36 @@ pub(crate) fn issuer(number: usize) -> String {
     if number == 0 { ISSUER.to_owned() } else { format!("{ISSUER}/{number}") }
 }
 
-/// Serves the OpenID configurations `/0`, `/1` … and of each so many keys. One that signs nothing stands first, where there is
-/// room for it; those that sign come last.
-pub(crate) fn serve(keys: &Keys, key_count: usize) -> Result<SocketAddr> {
-    let key_set = key_set(keys, key_count).to_string();
+/// Serves an OpenID configuration under the path `/<keys>/<number of the issuer>`, and so many keys. Others stand before those
+/// that sign, where there is room for them.
+pub(crate) fn serve(keys: &Keys) -> Result<SocketAddr> {
+    let own = [Algorithm::Ps256, Algorithm::Es256, Algorithm::Rs256].map(|algorithm| keys.jwk(algorithm));
     let address =
         http::serve(move |request| match request.path().split('/').collect::<Vec<_>>().as_slice() {
-            ["", number, ".well-known", "openid-configuration"] => match number.parse() {
-                Ok(number) => (200, discovery(number).to_string()),
-                Err(_) => (404, String::new()),
-            },
-            ["", _, "keys"] => (200, key_set.clone()),
-            _ => (404, String::new()),
+            ["", keys, number, ".well-known", "openid-configuration"] => answer(
+                (keys.parse().ok()).zip(number.parse().ok()).map(|(keys, number)| discovery(keys, number)),
+            ),
+            ["", keys, _, "keys"] => answer(keys.parse().ok().map(|count| key_set(&own, count))),
+            _ => answer(None),
         })?;
     Ok(address)
 }
 
-fn discovery(number: usize) -> Value {
-    json!({ "issuer": issuer(number), "jwks_uri": format!("http://{PROVIDER_HOST}/{number}/keys") })
+fn answer(document: Option<Value>) -> (u16, String) {
+    document.map_or_else(|| (404, String::new()), |document| (200, document.to_string()))
 }
 
-fn key_set(keys: &Keys, count: usize) -> Value {
-    let own = [Algorithm::Ps256, Algorithm::Es256, Algorithm::Rs256].map(|algorithm| keys.jwk(algorithm));
-    let others = (own.len()..count).map(|number| {
-        let mut key = keys.jwk(Algorithm::Es256);
-        if let Some(members) = key.as_object_mut() {
-            members.insert("kid".to_owned(), json!(format!("other-{number:04}")));
-        }
-        key
+fn discovery(keys: usize, number: usize) -> Value {
+    json!({ "issuer": issuer(number), "jwks_uri": format!("http://{PROVIDER_HOST}/{keys}/{number}/keys") })
+}
+
+fn key_set(own: &[Value], count: usize) -> Value {
+    let others = (own.len()..count).filter_map(|number| {
+        let mut key = own.get(1)?.clone();
+        key.as_object_mut()?.insert("kid".to_owned(), json!(format!("other-{number:04}")));
+        Some(key)
     });
-    let all: Vec<Value> = others.chain(own).collect();
+    let all: Vec<Value> = others.chain(own.iter().cloned()).collect();
     json!({ "keys": all.get(all.len().saturating_sub(count)..) })
 }
 
@@ -53,21 +53,28 @@ mod tests {
     use crate::load::Client;
 
     #[test]
-    fn documents_are_served_and_the_keys_that_sign_stand_last() {
+    fn documents_are_served_by_path() {
         let keys = Keys::new(1_800_000_000).unwrap();
-        let address = serve(&keys, 4).unwrap();
-        let mut client = Client::connect(address).unwrap();
-        for (path, status) in
-            [("/0/.well-known/openid-configuration", 200), ("/7/keys", 200), ("/x/.well-known", 404)]
-        {
+        let mut client = Client::connect(serve(&keys).unwrap()).unwrap();
+        for (path, status) in [
+            ("/4/0/.well-known/openid-configuration", 200),
+            ("/250/7/keys", 200),
+            ("/x/0/.well-known/openid-configuration", 404),
+            ("/", 404),
+        ] {
             assert_eq!(client.ask(path, "").unwrap(), status, "{path}");
         }
+        assert_eq!((issuer(0), issuer(3)), (ISSUER.to_owned(), format!("{ISSUER}/3")));
+    }
+
+    #[test]
+    fn the_keys_that_sign_stand_last() {
+        let own = ["a", "b", "c"].map(|kid| json!({ "kid": kid }));
         for count in [1, 2, 3, 10] {
-            let set = key_set(&keys, count);
+            let set = key_set(&own, count);
             let set = set["keys"].as_array().unwrap();
             assert_eq!(set.len(), count);
-            assert_eq!(set[count - 1], keys.jwk(Algorithm::Rs256));
+            assert_eq!(set[count - 1], own[2]);
         }
-        assert_eq!((issuer(0), issuer(3)), (ISSUER.to_owned(), format!("{ISSUER}/3")));
     }
 }

@@ -92,6 +92,11 @@ impl Samples {
         }
     }
 
+    /// The same counts with another's times.
+    pub(crate) fn with_times_of(self, timed: Self) -> Self {
+        Self { instructions: self.instructions, cycles: self.cycles, ..timed }
+    }
+
     /// How often the cost of `base` goes into that of these.
     pub(crate) fn ratio(&self, base: &Self) -> Option<Figure> {
         let by_instructions = Figure::of(&ratios(&self.instructions, &base.instructions));

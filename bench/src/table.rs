@@ -89,9 +89,9 @@ pub(crate) fn render(report: &Report) -> String {
 
 fn footprint(footprint: &Footprint) -> String {
     format!(
-        "\nMemory of a worker's VM: {} MB; of the first worker, with the VM of the main thread and the compiled module, {} MB. \
+        "\nMemory of a worker's VM: {} KB; of the first worker, with the VM of the main thread and the compiled module, {} MB. \
          Envoy answers {} ms later than without the filter.\n",
-        megabytes(footprint.worker_bytes),
+        footprint.worker_bytes.div_euclid(1000),
         megabytes(footprint.first_worker_bytes),
         footprint.start_milliseconds,
     )
@@ -243,7 +243,7 @@ mod tests {
             "| validate-jwt           |     50,000 ± 1.0 % |",
             "| hot, instructions ",
             "MISSED",
-            "Memory of a worker's VM: 5.0 MB",
+            "Memory of a worker's VM: 5000 KB",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

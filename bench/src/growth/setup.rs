@@ -2,8 +2,7 @@
 
 use crate::{
     arguments::Effort,
-    authorizer,
-    bootstrap::{Surroundings, openid_config, policy, with_provider},
+    bootstrap::{openid_config, policy, with_provider},
     provider,
     tokens::{AUDIENCE, Algorithm, Keys, Shape, Size},
 };
@@ -13,6 +12,9 @@ use serde_json::{Map, Value, json};
 
 /// The most keys of one provider here: the filter takes 256.
 const KEYS_OF_A_PROVIDER: usize = 250;
+
+/// The keys of a provider where their number is not what grows.
+const USUAL_KEYS: usize = 4;
 
 /// What grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +43,7 @@ impl Subject {
             Self::Rules => "Rules, of which the last matches",
             Self::Policies => "Policies, each with a provider and a rule of its own; the last is asked",
             Self::Keys => "Keys, over 250 those of several providers; the last vouches",
-            Self::TokenBytes => "Size of a token",
+            Self::TokenBytes => "Size of a token (ES256)",
             Self::LiveTokens => "Tokens in use at the same time (ES256)",
             Self::Workers => "Workers",
         }
@@ -56,6 +58,11 @@ impl Subject {
             Self::LiveTokens => "live tokens",
             Self::Workers => "workers",
         }
+    }
+
+    /// How many workers it takes to measure these sizes.
+    pub(crate) fn workers(self, sizes: &[usize]) -> usize {
+        if self == Self::Workers { sizes.iter().copied().max().unwrap_or(1) } else { 1 }
     }
 
     pub(crate) const fn sizes(self, effort: Effort) -> &'static [usize] {
@@ -75,49 +82,43 @@ impl Subject {
 /// A configuration, and the requests for it.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    subject: Subject,
-    size: usize,
+    pub(crate) subject: Subject,
+    pub(crate) size: usize,
     issuer: String,
     configuration: Value,
-    around: Surroundings,
 }
 
 impl Setup {
-    /// Starts the servers that it needs, which go on until the program ends.
-    pub(crate) fn new(subject: Subject, size: usize, keys: &Keys) -> Result<Self> {
+    pub(crate) fn new(subject: Subject, size: usize) -> Self {
         let providers = match subject {
             Subject::Keys => size.div_ceil(KEYS_OF_A_PROVIDER),
             Subject::Policies => size,
             Subject::Rules | Subject::TokenBytes | Subject::LiveTokens | Subject::Workers => 1,
         };
-        let last = providers.saturating_sub(1);
-        let key_count = if subject == Subject::Keys { size.div_ceil(providers) } else { 4 };
         let configuration = match subject {
             Subject::Rules => rules(size),
             Subject::Policies => policies(size),
-            Subject::Keys => policy(AUDIENCE, &(0..providers).map(openid_config).collect::<Vec<_>>()),
+            Subject::Keys => {
+                let of_each = size.div_ceil(providers.max(1));
+                let all: Vec<Value> = (0..providers).map(|number| openid_config(number, of_each)).collect();
+                policy(AUDIENCE, &all)
+            }
             Subject::TokenBytes | Subject::LiveTokens | Subject::Workers => {
-                policy(AUDIENCE, &[openid_config(0)])
+                policy(AUDIENCE, &[openid_config(0, USUAL_KEYS)])
             }
         };
-        let around = Surroundings {
-            provider: provider::serve(keys, key_count)?,
-            authorizer: authorizer::serve(keys)?,
-        };
-        let issuer = provider::issuer(last);
-        Ok(Self { subject, size, issuer, configuration: with_provider(configuration), around })
+        let issuer = provider::issuer(providers.saturating_sub(1));
+        Self { subject, size, issuer, configuration: with_provider(configuration) }
     }
 
-    pub(crate) const fn configuration(&self) -> &Value {
-        &self.configuration
+    /// The plugin's configuration.
+    pub(crate) fn configuration(&self) -> String {
+        self.configuration.to_string()
     }
 
-    pub(crate) const fn around(&self) -> Surroundings {
-        self.around
-    }
-
-    pub(crate) const fn workers(&self) -> usize {
-        if matches!(self.subject, Subject::Workers) { self.size } else { 1 }
+    /// The name of its listener.
+    pub(crate) fn listener(&self) -> String {
+        format!("filter-{}", self.size)
     }
 
     /// Signs so many tokens, besides the one that is repeated.
@@ -156,16 +157,25 @@ impl Tokens {
         self.live.first().map(String::as_str).context("no token")
     }
 
-    /// What goes before: so many, or each that is used again once, and some that are not.
+    /// What goes before: so many of those that are used again, and some that are not.
     pub(crate) fn warm(&self, count: usize) -> Vec<&str> {
-        let again = self.live.iter().cycle().take(count.max(self.live.len()));
-        again.chain(&self.warm).map(String::as_str).collect()
+        self.live.iter().cycle().take(count).chain(&self.warm).map(String::as_str).collect()
+    }
+
+    /// How many are used again.
+    pub(crate) fn live(&self) -> usize {
+        self.live.len()
     }
 
     /// Of those that are used again, so many, from all over their number.
     pub(crate) fn hot(&self, count: usize, round: usize) -> Vec<&str> {
         let step = self.live.len().div_ceil(count.max(1)).max(1);
         self.live.iter().cycle().skip(round).step_by(step).take(count).map(String::as_str).collect()
+    }
+
+    /// Whether there are any that were never used.
+    pub(crate) fn has_cold(&self) -> bool {
+        !self.distinct.is_empty()
     }
 
     /// So many that were never used; none, where only those are of interest that are used again.
@@ -179,14 +189,15 @@ fn rules(count: usize) -> Value {
     let before = (1..count)
         .map(|number| json!({ "match": { "path-prefix": format!("/area-{number}") }, "policy": "only" }));
     let rules: Vec<Value> = before.chain([json!({ "match": {}, "policy": "only" })]).collect();
-    json!({ "policies": { "only": policy(AUDIENCE, &[openid_config(0)]) }, "rules": rules })
+    json!({ "policies": { "only": policy(AUDIENCE, &[openid_config(0, USUAL_KEYS)]) }, "rules": rules })
 }
 
 /// Policies, each with a provider and a rule of its own; the last matches whatever the others do not.
 fn policies(count: usize) -> Value {
     let name = |number: usize| format!("policy-{number}");
-    let policies: Map<String, Value> =
-        (0..count).map(|number| (name(number), policy(AUDIENCE, &[openid_config(number)]))).collect();
+    let policies: Map<String, Value> = (0..count)
+        .map(|number| (name(number), policy(AUDIENCE, &[openid_config(number, USUAL_KEYS)])))
+        .collect();
     let last = count.saturating_sub(1);
     let before = (0..last).map(
         |number| json!({ "match": { "path-prefix": format!("/area-{number}") }, "policy": name(number) }),
@@ -221,7 +232,7 @@ mod tests {
         assert_eq!(tokens(100).hot(4, 0), ["0", "25", "50", "75"]);
         assert_eq!(tokens(100).hot(4, 1), ["1", "26", "51", "76"]);
         assert_eq!(tokens(2).cold(2, 1), ["c", "d"]);
-        assert_eq!(tokens(3).warm(2), ["0", "1", "2", "w"], "each once");
+        assert_eq!(tokens(3).warm(2), ["0", "1", "w"]);
         assert_eq!(tokens(1).warm(2), ["0", "0", "w"]);
     }
 }
