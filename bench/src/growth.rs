@@ -93,8 +93,7 @@ pub(crate) fn run(measurement: &Measurement) -> Result<Growth> {
     let mut rows = Vec::new();
     for subject in Subject::ALL {
         let sizes = subject.sizes(measurement.effort);
-        // Workers are an Envoy's; all else can stand side by side.
-        let together = if subject == Subject::Workers { 1 } else { sizes.len().max(1) };
+        let together = if subject.is_side_by_side() { sizes.len().max(1) } else { 1 };
         for sizes in sizes.chunks(together) {
             rows.extend(bench.measure(subject, sizes)?);
         }

@@ -60,6 +60,15 @@ impl Subject {
         }
     }
 
+    /// Whether its sizes can share an Envoy: workers are an Envoy's own, and one plugin's hundreds of providers would be busy
+    /// fetching while another is measured.
+    pub(crate) const fn is_side_by_side(self) -> bool {
+        match self {
+            Self::Policies | Self::Workers => false,
+            Self::Rules | Self::Keys | Self::TokenBytes | Self::LiveTokens => true,
+        }
+    }
+
     /// How many workers it takes to measure these sizes.
     pub(crate) fn workers(self, sizes: &[usize]) -> usize {
         if self == Self::Workers { sizes.iter().copied().max().unwrap_or(1) } else { 1 }
@@ -123,7 +132,11 @@ impl Setup {
 
     /// Signs so many tokens, besides the one that is repeated.
     pub(crate) fn tokens(&self, keys: &Keys, distinct: usize, warm: usize) -> Result<Tokens> {
-        let algorithm = if self.subject == Subject::LiveTokens { Algorithm::Es256 } else { Algorithm::Rs256 };
+        let algorithm = match self.subject {
+            // Small, and soon signed.
+            Subject::TokenBytes | Subject::LiveTokens => Algorithm::Es256,
+            Subject::Rules | Subject::Policies | Subject::Keys | Subject::Workers => Algorithm::Rs256,
+        };
         let size = if self.subject == Subject::TokenBytes { Size::Bytes(self.size) } else { Size::Usual };
         let shape = Shape { algorithm, issuer: &self.issuer, size };
         if self.subject == Subject::LiveTokens {
