@@ -126,10 +126,8 @@ impl PublicKey {
         let exponent = number(e).filter(|exponent| (3..=MAX_RSA_EXPONENT).contains(exponent));
         let exponent = exponent.filter(|_| is_odd(digits) && is_odd(e)).ok_or(KeyFault::RsaNotAKey)?;
         let spki = rsa_spki(digits, e).map_err(|_| KeyFault::RsaNotAKey)?;
-        Ok(Self {
-            typed: TypedKey::Rsa(RsaKey::new(digits, bits, exponent)),
-            host_field: host::key_field(&spki),
-        })
+        let key = RsaKey::new(digits, bits, exponent).ok_or(KeyFault::RsaNotAKey)?;
+        Ok(Self { typed: TypedKey::Rsa(key), host_field: host::key_field(&spki) })
     }
 
     /// A key on `curve` with big-endian coordinates of exactly the curve's length (RFC 7518 §6.2.1).

@@ -20,9 +20,10 @@ pub(super) struct RsaKey {
 }
 
 impl RsaKey {
-    /// The key of the odd modulus `n`, big-endian and without zeros in front, of `bits` bits, and an odd exponent from 3.
-    pub(super) fn new(n: &[u8], bits: usize, exponent: u64) -> Self {
-        Self { modulus: Modulus::new(n, bits), exponent }
+    /// The key of the odd modulus `n`, big-endian and without zeros in front, of `bits` bits, and an odd exponent from 3;
+    /// `None` if the modulus has more bits.
+    pub(super) fn new(n: &[u8], bits: usize, exponent: u64) -> Option<Self> {
+        Some(Self { modulus: Modulus::new(n, bits)?, exponent })
     }
 
     /// Whether `signature` is good (RFC 8017 §8.1.2 and §8.2.2); false for an algorithm that is not RSA's.

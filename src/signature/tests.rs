@@ -116,6 +116,28 @@ fn a_host_that_works_is_used_and_agrees_with_rust() {
 }
 
 #[test]
+fn nothing_of_one_question_to_the_host_is_left_in_the_next() {
+    let asked = Rc::new(Cell::new(Vec::new()));
+    let last = Rc::clone(&asked);
+    let host = Host::new(Box::new(move |arguments| {
+        last.set(arguments.to_vec());
+        Some(honest(arguments))
+    }));
+    for answer in &KNOWN_ANSWERS {
+        let (key, good) = answer.decode().unwrap();
+        let questions = [[0; 1000].as_slice(), known_answers::MESSAGE].map(|message| {
+            assert_eq!(host.verify(answer.algorithm, &key, message, &good), Some(message.len() < 1000));
+            asked.take()
+        });
+        let (_, _, signature, text) = read_arguments(&questions[1]);
+        assert_eq!(text, known_answers::MESSAGE);
+        // Each of the three fields besides the key has a byte for its tag, and these lengths take one or two.
+        let fields = 8 + key.host_field.len() + signature.len() + text.len();
+        assert!((fields + 4..=fields + 5).contains(&questions[1].len()), "{}", answer.algorithm);
+    }
+}
+
+#[test]
 fn a_host_that_cannot_be_trusted_is_not_asked() {
     let hosts = [
         ("missing", None),

@@ -33,8 +33,8 @@ const _: () = {
     assert!(summands <= 1 << (64 - 2 * LIMB_BITS), "a column of the largest modulus overflows");
 };
 
-/// The number that `bytes` are, the highest first; what is beyond its quads is left out.
-pub(super) fn from_bytes(bytes: &[u8], quads: usize) -> Vec<Quad> {
+/// The number that `bytes` are, the highest first; `None` if there is no place for it in so many quads.
+pub(super) fn from_bytes(bytes: &[u8], quads: usize) -> Option<Vec<Quad>> {
     let mut number = vec![[0; 4]; quads];
     let mut bytes = bytes.iter().rev();
     let (mut held, mut bits) = (0, 0_usize);
@@ -47,7 +47,7 @@ pub(super) fn from_bytes(bytes: &[u8], quads: usize) -> Vec<Quad> {
         held >>= LIMB_BITS;
         bits = bits.wrapping_sub(LIMB_BITS);
     }
-    number
+    (held == 0 && bytes.all(|byte| *byte == 0)).then_some(number)
 }
 
 /// The lowest `length` bytes of a number, the highest first.

@@ -22,12 +22,12 @@ pub(super) struct Modulus {
 const HIGH_BITS: usize = 32;
 
 impl Modulus {
-    /// The odd number of `bits` bits that `bytes` are, big-endian.
-    pub(super) fn new(bytes: &[u8], bits: usize) -> Self {
-        let limbs = limbs::from_bytes(bytes, limbs::quads(bits));
+    /// The odd number of `bits` bits that `bytes` are, big-endian; `None` if it has more.
+    pub(super) fn new(bytes: &[u8], bits: usize) -> Option<Self> {
+        let limbs = limbs::from_bytes(bytes, limbs::quads(bits))?;
         let lowest = limbs.as_flattened().first().copied().unwrap_or_default();
         let high = limbs::shifted_right(&limbs, bits.saturating_sub(HIGH_BITS));
-        Self { limbs, bits, inverse: inverse(lowest).wrapping_neg() & LIMB_MASK, high }
+        Some(Self { limbs, bits, inverse: inverse(lowest).wrapping_neg() & LIMB_MASK, high })
     }
 
     /// The size of the modulus in bits.
@@ -46,7 +46,7 @@ impl Modulus {
         if base.len() != self.bytes() {
             return None;
         }
-        let base = limbs::from_bytes(base, self.limbs.len());
+        let base = limbs::from_bytes(base, self.limbs.len())?;
         if !limbs::is_below(&base, &self.limbs) {
             return None;
         }

@@ -62,7 +62,7 @@ fn bytes(number: &BigUint, modulus: &BigUint) -> Vec<u8> {
 }
 
 fn key(modulus: &BigUint, exponent: u64) -> RsaKey {
-    RsaKey::new(&modulus.to_bytes_be(), modulus.bits(), exponent)
+    RsaKey::new(&modulus.to_bytes_be(), modulus.bits(), exponent).unwrap()
 }
 
 /// Compares the power of every base, where it is below the modulus, with the crate's.
@@ -113,6 +113,9 @@ fn every_size_of_modulus_has_its_powers() {
         let modulus = numbers.modulus(bits);
         assert_eq!(modulus.bits(), bits);
         compare(&modulus, 3, &[modulus.clone() - 1_u8, numbers.below(bits), two_to(bits) - 1_u8]);
+        // As many bytes as the modulus, but more bits; some have no place in its limbs.
+        let beyond: Vec<_> = (bits..bits.next_multiple_of(8)).map(|bit| two_to(bit) + 5_u8).collect();
+        compare(&modulus, 3, &beyond);
     }
 }
 

@@ -43,7 +43,7 @@ struct Pair {
 impl Pair {
     fn of(bits: usize, exponent: u64) -> Self {
         let private = RsaPrivateKey::new_with_exp(&mut Numbers(5), bits, &BigUint::from(exponent)).unwrap();
-        let public = RsaKey::new(&private.n().to_bytes_be(), private.n().bits(), exponent);
+        let public = RsaKey::new(&private.n().to_bytes_be(), private.n().bits(), exponent).unwrap();
         Self { private, public }
     }
 
