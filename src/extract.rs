@@ -59,14 +59,18 @@ impl TokenSource {
     /// Fails when the place is in the request more than once; with [`Absence::Nothing`] when it is absent or blank, and
     /// with another [`Absence`] when something stands there that is no token.
     pub fn extract<'h>(&self, head: RequestHead<'h>) -> Result<Cow<'h, [u8]>, Rejection> {
+        let token = self.locate(head)?;
+        self.check_is_one(&token)?;
+        Ok(token)
+    }
+
+    /// The same text, of which nothing was looked at yet: it may be several tokens ([`Self::check_is_one`]).
+    pub fn locate<'h>(&self, head: RequestHead<'h>) -> Result<Cow<'h, [u8]>, Rejection> {
         let token = match self {
             Self::Authorization { require_scheme } => {
                 let value = only(head.values("authorization").map(trim))?;
-                // A proxy joins two headers of this name into a list (RFC 9110 §5.3); neither scheme nor token has a comma.
-                if value.contains(&b',') {
-                    return Err(Malformed::SeveralTokens.into());
-                }
-                Cow::Borrowed(without_scheme(value, require_scheme.as_deref())?)
+                let token = without_scheme(value, require_scheme.as_deref());
+                Cow::Borrowed(token.map_err(|missing| self.check_is_one(value).err().unwrap_or(missing))?)
             }
             Self::Header { name } => Cow::Borrowed(only(head.values(name).map(trim))?),
             Self::Query { name } => only(parameters(head.query(), name.as_bytes()))?,
@@ -77,6 +81,19 @@ impl TokenSource {
             }
         };
         if token.is_empty() { Err(Rejection::NotPresent(Absence::Nothing)) } else { Ok(token) }
+    }
+
+    /// Fails when the text is a list. A proxy joins two `Authorization` headers into one (RFC 9110 §5.3); neither scheme nor token
+    /// has a comma.
+    pub fn check_is_one(&self, text: &[u8]) -> Result<(), Rejection> {
+        match self {
+            Self::Authorization { .. } if text.contains(&b',') => Err(Malformed::SeveralTokens.into()),
+            Self::Authorization { .. }
+            | Self::Header { .. }
+            | Self::Query { .. }
+            | Self::Cookie { .. }
+            | Self::Property { .. } => Ok(()),
+        }
     }
 }
 

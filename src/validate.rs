@@ -143,10 +143,7 @@ fn try_validate(
     crypto: Crypto<'_>,
     attempt: Attempt<'_>,
 ) -> Result<Admission, Stop> {
-    let text = policy.source.extract(attempt.head)?;
-    if text.len() > policy.max_token_bytes {
-        return Err(Malformed::TooLong.into());
-    }
+    let text = policy.source.locate(attempt.head)?;
     let host = if policy.looks_at_host() { attempt.head.host() } else { None };
     let question =
         Question { policy: policy.position, text: &text, host: host.as_deref(), epoch: keys.epoch() };
@@ -154,6 +151,10 @@ fn try_validate(
         crypto.cache.find(question, |remembered| is_still_good(policy, remembered, keys, attempt.now));
     if let Some(admission) = remembered {
         return Ok(admission);
+    }
+    policy.source.check_is_one(&text)?;
+    if text.len() > policy.max_token_bytes {
+        return Err(Malformed::TooLong.into());
     }
     let decrypted = decrypt(policy, beside, crypto.decryptor, &text, attempt)?;
     let parts = match &decrypted {
