@@ -135,6 +135,8 @@ impl std::error::Error for JwkError {}
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Vec<Jwk>,
+    /// The positions of the keys that have a `kid`, in the order of those.
+    by_key_id: Vec<usize>,
     skipped: Vec<(usize, JwkError)>,
     digest: [u8; 32],
 }
@@ -153,7 +155,8 @@ impl KeySet {
             return Err(KeySetError::TooManyKeys);
         }
         let digest = Sha256::digest(document).into();
-        let mut set = Self { keys: Vec::new(), skipped: Vec::new(), digest };
+        let (keys, by_key_id, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut set = Self { keys, by_key_id, skipped, digest };
         for (index, element) in elements.into_iter().enumerate() {
             let key =
                 element.into_object().ok_or(JwkError::NotAnObject).and_then(|members| Jwk::parse(&members));
@@ -165,7 +168,19 @@ impl KeySet {
         if set.keys.is_empty() {
             return Err(KeySetError::NoUsableKey { skipped: set.skipped });
         }
+        let positions = set.keys.iter().enumerate().filter(|(_, key)| key.key_id.is_some());
+        set.by_key_id = positions.map(|(position, _)| position).collect();
+        set.by_key_id.sort_by_key(|position| set.keys.get(*position).map(|key| &key.key_id));
         Ok(set)
+    }
+
+    /// The keys with this `kid`, in the order of the document; however many others there are, it takes no longer to find them.
+    pub fn named(&self, key_id: &str) -> impl Iterator<Item = &Jwk> {
+        let key = |position: &usize| self.keys.get(*position);
+        let name = move |position: &usize| key(position).and_then(|key| key.key_id.as_deref());
+        let start = self.by_key_id.partition_point(|position| name(position) < Some(key_id));
+        let from = self.by_key_id.get(start..).unwrap_or_default();
+        from.iter().take_while(move |position| name(position) == Some(key_id)).filter_map(key)
     }
 
     /// Whether both were parsed from the same bytes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     algorithm::Algorithm,
-    jwk::Jwk,
+    jwk::{Jwk, KeySet},
     keys::{Availability, ProviderSet, Publication, Waited, Wish},
     policy::Policy,
     rejection::{IssuerFault, Rejection},
@@ -69,8 +69,11 @@ impl<'s, 'u> Search<'s, 'u> {
     /// Tries the keys that have the token's `kid`; `None` when the token has none, or no key has it.
     fn among_named(&self) -> Option<Result<Found<'u>, Undecided>> {
         let key_id = self.token.header().key_id.as_deref()?;
-        let named: Vec<_> =
-            self.candidates().filter(|(_, key)| key.key_id.as_deref() == Some(key_id)).collect();
+        let inline = self.policy.inline_keys.iter().filter(|key| key.key_id.as_deref() == Some(key_id));
+        let published = self
+            .published()
+            .flat_map(|(publication, set)| set.named(key_id).map(move |key| (Some(publication), key)));
+        let named: Vec<_> = inline.map(|key| (None, key)).chain(published).collect();
         if named.is_empty() {
             return None;
         }
@@ -163,14 +166,20 @@ impl<'s, 'u> Search<'s, 'u> {
 
     /// Every key that may vouch for the token, inline keys first.
     fn candidates(&self) -> impl Iterator<Item = Candidate<'s>> {
-        let published = self.vouchers.iter().flat_map(|Voucher { provider, publication }| {
-            let keys = match provider.availability(*publication, self.now) {
-                Availability::Ready(set) => set.keys(),
-                Availability::Pending | Availability::Down { .. } => &[],
-            };
-            keys.iter().map(|key| (*publication, key))
-        });
+        let published = self
+            .published()
+            .flat_map(|(publication, set)| set.keys().iter().map(move |key| (Some(publication), key)));
         self.policy.inline_keys.iter().map(|key| (None, key)).chain(published)
+    }
+
+    /// The key sets that may be used now.
+    fn published(&self) -> impl Iterator<Item = (&'s Publication, &'s KeySet)> {
+        self.vouchers.iter().filter_map(|Voucher { provider, publication }| {
+            match provider.availability(*publication, self.now) {
+                Availability::Ready(set) => publication.map(|publication| (publication, set)),
+                Availability::Pending | Availability::Down { .. } => None,
+            }
+        })
     }
 
     fn try_all(&self, mut candidates: Vec<Candidate<'s>>) -> Tried<'u> {

@@ -134,3 +134,29 @@ fn a_set_without_usable_keys_is_none() {
     let full = format!(r#"{{"keys":[{}]}}"#, vec![ED25519; MAX_KEYS].join(","));
     assert_eq!(KeySet::parse(full.as_bytes()).unwrap().keys().len(), MAX_KEYS);
 }
+
+#[test]
+fn keys_are_found_by_their_name_in_the_order_of_the_document() {
+    let key = |y: &str, members: &str| {
+        format!(
+            r#"{{"kty":"OKP","crv":"Ed25519","x":"{}","x5t":"{y}"{members}}}"#,
+            URL_SAFE_NO_PAD.encode([9; 32])
+        )
+    };
+    let keys = [
+        key("1", r#","kid":"b""#),
+        key("2", r#","kid":"a""#),
+        key("3", ""),
+        key("4", r#","kid":"b""#),
+        key("5", r#","kid":"""#),
+        key("6", r#","kid":"ab""#),
+        key("7", r#","kid":"b","use":"enc""#),
+    ];
+    let set = KeySet::parse(format!(r#"{{"keys":[{}]}}"#, keys.join(",")).as_bytes()).unwrap();
+    for (name, expected) in
+        [("a", &["2"][..]), ("b", &["1", "4"]), ("ab", &["6"]), ("", &[]), ("aa", &[]), ("c", &[])]
+    {
+        let found: Vec<_> = set.named(name).map(|key| key.thumbprint.clone().unwrap()).collect();
+        assert_eq!(found, expected, "{name:?}");
+    }
+}
