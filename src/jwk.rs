@@ -144,11 +144,11 @@ pub struct KeySet {
 impl KeySet {
     /// Parses the document. A key that cannot be used is skipped and never spoils the others; a set without any is an error.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
-        let members = Json::parse(document)
+        let mut members = Json::parse(document)
             .map_err(KeySetError::Json)?
             .into_object()
             .ok_or(KeySetError::NoKeysMember)?;
-        let Some(Json::Array(elements)) = members.into_member("keys") else {
+        let Some(Json::Array(elements)) = members.remove("keys") else {
             return Err(KeySetError::NoKeysMember);
         };
         if elements.len() > MAX_KEYS {

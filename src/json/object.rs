@@ -48,9 +48,11 @@ impl<'t> Object<'t> {
         members
     }
 
-    /// Takes the value of the member with this name.
-    pub fn into_member(self, name: &str) -> Option<Json<'t>> {
-        self.0.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    /// Takes the member with this name out, and returns its value.
+    pub fn remove(&mut self, name: &str) -> Option<Json<'t>> {
+        let position = self.0.iter().position(|(known, _)| known == name)?;
+        let (_, value) = self.0.remove(position);
+        Some(value)
     }
 }
 
@@ -119,11 +121,12 @@ mod tests {
     #[test]
     fn members_keep_their_order_and_are_found_by_name() {
         let members = ["b", "a", "c"].map(|name| (Cow::Borrowed(name), Json::String(name.into())));
-        let object = Object::new(members.to_vec()).unwrap();
+        let mut object = Object::new(members.to_vec()).unwrap();
         assert_eq!(object.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["b", "a", "c"]);
         assert_eq!(object.sorted().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(object.get("a").and_then(Json::as_str), Some("a"));
         assert!(object.contains_key("c") && !object.contains_key("d") && object.get("").is_none());
-        assert_eq!(object.into_member("b"), Some(Json::String("b".into())));
+        assert_eq!(object.remove("b"), Some(Json::String("b".into())));
+        assert_eq!((object.remove("b"), object.contains_key("c")), (None, true));
     }
 }

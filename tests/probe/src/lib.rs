@@ -90,7 +90,7 @@ impl Group {
         groups.into_iter().map(|group| Self::parse(group.into_object()?)).collect()
     }
 
-    fn parse(mut members: Object) -> Option<Self> {
+    fn parse(mut members: Object<'_>) -> Option<Self> {
         let algorithm = Algorithm::from_name(members.get("algorithm")?.as_str()?)?;
         let key = members.remove("key")?;
         let key = if let Some(secret) = key.as_str() {
