@@ -5,11 +5,13 @@
 
 mod clock;
 mod fetch;
+mod known_issuers;
 mod provider;
 mod schedule;
 mod sharing;
 
 pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
+pub use known_issuers::{MAX_KNOWN_ISSUERS, Place, TokensOf};
 pub use provider::{Availability, Origin, Provider, ProviderSettings, Publication};
 pub use schedule::Schedule;
 pub use sharing::{Check, Entry, SharedData, Sharing, Written};
@@ -18,6 +20,7 @@ use std::{rc::Rc, time::Duration};
 
 use crate::{jwk::JwkError, time::Timestamp};
 use clock::{Moment, SteadyClock};
+use known_issuers::KnownIssuers;
 
 /// The most OpenID configurations and key sets that one plugin configuration can name.
 pub const MAX_PROVIDERS: usize = 256;
@@ -207,6 +210,7 @@ pub struct KeyStore {
     generation: Option<u32>,
     /// Counts the changes of what the providers publish.
     epoch: u64,
+    known_issuers: KnownIssuers,
     /// What follows from the news that a request brought: only the driver may act on it.
     postponed: Vec<Action>,
 }
@@ -234,6 +238,7 @@ impl KeyStore {
             sharing: None,
             generation: None,
             epoch: 0,
+            known_issuers: KnownIssuers::default(),
             postponed: Vec::new(),
         }
     }
@@ -257,6 +262,16 @@ impl KeyStore {
     /// same, only time can change what tokens the keys verify.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// What vouches for these tokens, if it vouched for one that was verified and the keys are what they were then.
+    pub fn vouchers_of(&self, tokens: TokensOf<'_>) -> Option<Vec<Place>> {
+        self.known_issuers.find(tokens, self.epoch)
+    }
+
+    /// Remembers what vouched for a token that was verified.
+    pub fn remember_vouchers(&self, tokens: TokensOf<'_>, places: Vec<Place>) {
+        self.known_issuers.remember(tokens, self.epoch, places);
     }
 
     /// The provider `id`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     issuer::{self, Comparison, Issuer, PERSONAL_ACCOUNTS_TENANT},
-    keys::{Availability, KeyStore, Provider, ProviderSet, Publication, Waited, Wish},
+    keys::{Availability, KeyStore, Place, Provider, ProviderSet, Publication, TokensOf, Waited, Wish},
     policy::{Entra, Policy, PolicyProvider},
     rejection::{IssuerFault, Rejection},
     time::Timestamp,
@@ -87,8 +87,66 @@ impl<'k> Candidate<'k> {
     }
 }
 
+/// The providers whose keys may verify a token.
+#[derive(Debug)]
+pub struct Vouchers<'k> {
+    /// In the order in which they are asked.
+    pub list: Vec<Voucher<'k>>,
+    /// Whether they were found just now, and are not known from a token that was verified before.
+    is_news: bool,
+}
+
+impl Vouchers<'_> {
+    /// Remembers them for further tokens of the same issuer, now that one of them verified this one: tokens of strangers leave
+    /// nothing behind.
+    pub fn remember(&self, policy: &Policy, keys: &KeyStore, token: &UntrustedToken<'_>) {
+        if let Some(tokens) = tokens_of(policy, token).filter(|_| self.is_news) {
+            keys.remember_vouchers(tokens, self.list.iter().map(Voucher::place).collect());
+        }
+    }
+}
+
+impl<'k> Voucher<'k> {
+    fn place(&self) -> Place {
+        let is_same = |published: &Publication| {
+            self.publication.is_some_and(|publication| std::ptr::eq(published, publication))
+        };
+        let publication = self.provider.published().iter().position(is_same);
+        Place { provider: self.provider.id(), publication }
+    }
+
+    fn at(place: Place, keys: &'k KeyStore) -> Option<Self> {
+        let provider = keys.provider(place.provider)?;
+        let publication = match place.publication {
+            None => None,
+            Some(position) => Some(provider.published().get(position)?),
+        };
+        Some(Self { provider, publication })
+    }
+}
+
+fn tokens_of<'t>(policy: &Policy, token: &'t UntrustedToken<'_>) -> Option<TokensOf<'t>> {
+    let (issuer, tenant) = (token.claimed_issuer()?, token.claimed_tenant());
+    Some(TokensOf { policy: policy.position, issuer, tenant })
+}
+
 /// Selects the providers whose keys, beside the inline keys, may verify the token; fails when nothing allows its issuer.
 pub fn select<'k>(
+    policy: &'k Policy,
+    keys: &'k KeyStore,
+    token: &UntrustedToken<'_>,
+    waited: Waited,
+    now: Timestamp,
+) -> Result<Vouchers<'k>, Undecided> {
+    let known = tokens_of(policy, token).and_then(|tokens| keys.vouchers_of(tokens));
+    let known = known.and_then(|places| places.into_iter().map(|place| Voucher::at(place, keys)).collect());
+    match known {
+        Some(list) => Ok(Vouchers { list, is_news: false }),
+        None => Ok(Vouchers { list: find(policy, keys, token, waited, now)?, is_news: true }),
+    }
+}
+
+fn find<'k>(
     policy: &'k Policy,
     keys: &'k KeyStore,
     token: &UntrustedToken<'_>,

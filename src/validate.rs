@@ -255,7 +255,11 @@ fn find_key<'u>(
     check_type(policy, token)?;
     let search = |vouchers: &[_]| Search { policy, verifier, token, algorithm, vouchers, waited, now }.run();
     match trust::select(policy, keys, token, waited, now) {
-        Ok(vouchers) => search(&vouchers),
+        Ok(vouchers) => {
+            let found = search(&vouchers.list)?;
+            vouchers.remember(policy, keys, token);
+            Ok(found)
+        }
         // Inline keys vouch for a listed issuer whatever the network says; a secret is never found there.
         Err(undecided) if trust::is_listed(policy, token) && !policy.inline_keys.is_empty() => {
             search(&[]).map_err(|refused| if algorithm.is_symmetric() { refused } else { undecided })

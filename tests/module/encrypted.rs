@@ -16,9 +16,10 @@ const OTHER_PRIVATE_KEY: &str = include_str!("../fixtures/certificates/other.key
 /// RSA operations of a VM in one second.
 const RATION: usize = 16;
 
-/// The usual policy, which decrypts.
+/// The usual policy, which decrypts, and each token anew.
 fn decrypting_policy() -> Value {
     let mut policy = policy();
+    policy["token-cache"] = json!({ "max-bytes": 0 });
     policy["validate-jwt"]["decryption-keys"] = json!([{ "certificate-id": "api" }]);
     policy["certificates"] = json!({ "api": { "private-key": PRIVATE_KEY } });
     policy
@@ -110,7 +111,7 @@ fn a_flood_spends_the_ration_of_its_second_and_nothing_else() {
     host.assert_allowed(next_second);
 }
 
-/// Two policies that decrypt, each with its own private key or both with the first, and their composites.
+/// Two policies that decrypt, and each token anew, each with its own private key or both with the first, and their composites.
 fn two_policies(second: &str) -> Value {
     let single = |header: &str, certificate: &str, id: &str| {
         json!({
@@ -138,6 +139,7 @@ fn two_policies(second: &str) -> Value {
             "second": { "private-key": OTHER_PRIVATE_KEY },
         },
         "clusters": { HOST: "idp" },
+        "token-cache": { "max-bytes": 0 },
     })
 }
 
@@ -206,6 +208,28 @@ fn a_flood_does_not_shut_out_tokens_of_the_other_policy() {
     let stream = send(&mut host, &noise);
     host.assert_refused(stream, 503, "DecryptionUnavailable");
     let stream = host.request(Request::with_token(&noise).header("x-other", &other));
+    host.assert_allowed(stream);
+}
+
+#[test]
+fn what_was_verified_before_is_not_decrypted_again() {
+    let provider = Provider::new(&[rsa_key()]);
+    let mut policy = decrypting_policy();
+    policy.as_object_mut().unwrap().remove("token-cache");
+    let mut host = host(&provider, &policy);
+    host.warm_up();
+    let [good, other] = [(); 2].map(|()| seal(PRIVATE_KEY, &json!({}), rsa_key()));
+    for _ in 0..2 * RATION {
+        let stream = send(&mut host, &good);
+        host.assert_allowed(stream);
+    }
+    for _ in 1..RATION {
+        let stream = send(&mut host, &Recipient::of(PRIVATE_KEY).noise());
+        host.assert_refused(stream, 401, "TokenDecryptionFailed");
+    }
+    let stream = send(&mut host, &other);
+    host.assert_refused(stream, 503, "DecryptionUnavailable");
+    let stream = send(&mut host, &good);
     host.assert_allowed(stream);
 }
 

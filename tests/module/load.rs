@@ -82,6 +82,8 @@ fn configuration(audiences: &[&str]) -> Value {
     let mut policy = policy();
     policy["validate-jwt"]["audiences"] = json!(audiences);
     policy["fetch"] = json!({ "unknown-kid-interval": "1s" });
+    // Full before the VM is called warm.
+    policy["token-cache"] = json!({ "max-bytes": 262_144 });
     policy
 }
 
