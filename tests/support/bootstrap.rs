@@ -363,7 +363,8 @@ fn cluster(name: &str, addresses: &[SocketAddr]) -> Value {
     json!({
         "name": name,
         "type": "STATIC",
-        "connect_timeout": "1s",
+        // Two hundred connections at once may wait for a busy machine.
+        "connect_timeout": "15s",
         "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": endpoints }] },
     })
 }
