@@ -11,7 +11,7 @@ mod schedule;
 mod sharing;
 
 pub use fetch::{Fetch, FetchError, FetchFault, Limits, Response};
-pub use known_issuers::{MAX_KNOWN_ISSUERS, Place, TokensOf};
+pub use known_issuers::{MAX_KNOWN_ISSUER_BYTES, MAX_KNOWN_ISSUERS, Place, TokensOf};
 pub use provider::{Availability, Origin, Provider, ProviderSettings, Publication};
 pub use schedule::Schedule;
 pub use sharing::{Check, Entry, SharedData, Sharing, Written};

@@ -8,6 +8,10 @@ use super::ProviderId;
 /// How many issuers are known at a time, those of one tenant each; when there are more, all are forgotten.
 pub const MAX_KNOWN_ISSUERS: usize = 1024;
 
+/// The most bytes of an issuer and its tenant that is remembered. What a provider lets its users write into their tokens must not
+/// fill the memory; a real one has some hundred.
+pub const MAX_KNOWN_ISSUER_BYTES: usize = 1024;
+
 /// One thing that a provider published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -48,11 +52,15 @@ impl KnownIssuers {
 
     /// Remembers what vouched for a token that was verified.
     pub(super) fn remember(&self, tokens: TokensOf<'_>, epoch: u64, places: Vec<Place>) {
+        let name = tokens.name();
+        if name.len() > MAX_KNOWN_ISSUER_BYTES {
+            return;
+        }
         let mut known = self.0.borrow_mut();
         if known.epoch != epoch || known.places.len() >= MAX_KNOWN_ISSUERS {
             *known = Known { epoch, places: BTreeMap::new() };
         }
-        known.places.insert(tokens.name(), places);
+        known.places.insert(name, places);
     }
 }
 
@@ -102,6 +110,20 @@ mod tests {
         known.remember(two, 2, places(2));
         assert_eq!((known.find(one, 1), known.find(one, 2)), (None, None));
         assert_eq!(known.find(two, 2), Some(places(2)));
+    }
+
+    #[test]
+    fn a_long_one_is_not_remembered() {
+        let known = KnownIssuers::default();
+        let around = TokensOf { policy: 0, issuer: "", tenant: Some("") }.name().len();
+        for (length, is_known) in
+            [(MAX_KNOWN_ISSUER_BYTES - around, true), (MAX_KNOWN_ISSUER_BYTES - around + 1, false)]
+        {
+            let tenant = "t".repeat(length);
+            let tokens = TokensOf { policy: 0, issuer: "", tenant: Some(&tenant) };
+            known.remember(tokens, 1, places(1));
+            assert_eq!(known.find(tokens, 1).is_some(), is_known, "{length}");
+        }
     }
 
     #[test]
