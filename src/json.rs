@@ -6,10 +6,12 @@
 mod ascii;
 mod object;
 mod parse;
+mod text;
 
 use std::{borrow::Cow, fmt};
 
 pub use object::Object;
+pub use text::quoted;
 
 use crate::excerpt::Excerpt;
 use parse::Parser;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::{
+    json,
     policy::{Challenge, Refusal},
     rejection::{Reason, Rejection},
 };
@@ -90,7 +89,7 @@ pub fn reply(rejection: &Rejection, refusal: &Refusal, is_grpc: bool) -> Reply {
         headers.push(("www-authenticate", www_authenticate(challenge, error)));
     }
     headers.push(("content-type", "application/json".to_owned()));
-    let body = Body { status_code: status, message }.to_json();
+    let body = body(status, message);
     Reply { status, grpc_status: None, headers, body, details }
 }
 
@@ -136,18 +135,8 @@ impl Fault {
 }
 
 /// APIM's body, members in APIM's order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'b> {
-    status_code: u16,
-    message: &'b str,
-}
-
-impl Body<'_> {
-    fn to_json(&self) -> String {
-        // A number and a string cannot fail to be written.
-        serde_json::to_string(self).unwrap_or_default()
-    }
+fn body(status: u16, message: &str) -> String {
+    format!(r#"{{"statusCode":{status},"message":{}}}"#, json::quoted(message))
 }
 
 fn message<'r>(refusal: &'r Refusal, default: &'static str) -> &'r str {

@@ -5,11 +5,12 @@
 //! small [`Record`], changed by compare-and-swap, and the [`Documents`], which are read only when the record says that they are
 //! new. One more entry of the plugin's is written whenever a record has news: its check value is all that is read in between.
 
-use std::{fmt, rc::Rc};
+use std::{fmt, rc::Rc, str::FromStr};
 
-use serde::{Deserialize, Serialize};
-
-use crate::time::Timestamp;
+use crate::{
+    json::{Json, Object, quoted},
+    time::Timestamp,
+};
 
 /// The form of the entries: another version of the filter in the same process reads and writes others.
 const FORM: &str = "validate_jwt.1";
@@ -98,19 +99,14 @@ impl Sharing {
     pub(super) fn record(&self, provider: &str) -> (Record, Check) {
         match self.data.read(&format!("{provider}/record")) {
             // What cannot be read is nobody's record, and is written over.
-            Some(entry) => {
-                (serde_json::from_slice(&entry.value).unwrap_or_default(), Check::Unchanged(entry.check))
-            }
+            Some(entry) => (Record::parse(&entry.value).unwrap_or_default(), Check::Unchanged(entry.check)),
             None => (Record::default(), Check::Absent),
         }
     }
 
     /// Writes a provider's record, if nobody did since it was read.
     pub(super) fn write_record(&self, provider: &str, record: &Record, check: Check) -> Written {
-        match serde_json::to_vec(record) {
-            Ok(value) => self.data.write(&format!("{provider}/record"), &value, check),
-            Err(_) => Written::Unshared,
-        }
+        self.data.write(&format!("{provider}/record"), record.serialize().as_bytes(), check)
     }
 
     /// Changes a provider's record as `change` says, which gets what stands there and may leave it alone by `None`. What was
@@ -138,21 +134,18 @@ impl Sharing {
 
     /// Writes what a provider answered.
     pub(super) fn write_documents(&self, provider: &str, documents: &Documents) {
-        if let Some(value) = documents.serialize() {
-            self.data.write(&format!("{provider}/documents"), &value, Check::Any);
-        }
+        self.data.write(&format!("{provider}/documents"), &documents.serialize(), Check::Any);
     }
 }
 
 /// A name that no other list of parts has.
 fn name(prefix: &str, parts: &[&str]) -> String {
-    let parts: Vec<_> = parts.iter().map(|part| serde_json::Value::from(*part)).collect();
-    format!("{prefix}{}", serde_json::Value::from(parts))
+    let parts: Vec<_> = parts.iter().map(|part| quoted(part)).collect();
+    format!("{prefix}[{}]", parts.join(","))
 }
 
 /// How the fetches of a provider stand, for every VM. Times are the clock's, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
     /// How many fetches ended.
     pub(super) ended: u64,
@@ -170,9 +163,56 @@ pub(super) struct Record {
     pub(super) lease: Option<Lease>,
 }
 
+impl Record {
+    fn serialize(&self) -> String {
+        let Self { ended, ended_for_key, published, failures, next_attempt, .. } = self;
+        let last_fetch_for_key = self.last_fetch_for_key.map_or("null".to_owned(), |at| at.to_string());
+        let lease = self.lease.map_or("null".to_owned(), |Lease { holder, until }| {
+            format!(r#"{{"holder":{holder},"until":{until}}}"#)
+        });
+        format!(
+            r#"{{"ended":{ended},"ended_for_key":{ended_for_key},"published":{published},"failures":{failures},"next_attempt":{next_attempt},"last_fetch_for_key":{last_fetch_for_key},"lease":{lease}}}"#
+        )
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let members = Json::parse(bytes).ok()?.into_object()?;
+        let record = Self {
+            ended: number(members.get("ended")?)?,
+            ended_for_key: number(members.get("ended_for_key")?)?,
+            published: number(members.get("published")?)?,
+            failures: number(members.get("failures")?)?,
+            next_attempt: number(members.get("next_attempt")?)?,
+            last_fetch_for_key: optional(members.get("last_fetch_for_key")?, number)?,
+            lease: optional(members.get("lease")?, Lease::read)?,
+        };
+        (members.iter().count() == 7).then_some(record)
+    }
+}
+
+impl Lease {
+    fn read(value: &Json<'_>) -> Option<Self> {
+        let members = object(value)?;
+        let lease = Self { holder: number(members.get("holder")?)?, until: number(members.get("until")?)? };
+        (members.iter().count() == 2).then_some(lease)
+    }
+}
+
+fn object<'j, 't>(value: &'j Json<'t>) -> Option<&'j Object<'t>> {
+    if let Json::Object(members) = value { Some(members) } else { None }
+}
+
+fn number<T: FromStr>(value: &Json<'_>) -> Option<T> {
+    if let Json::Number(digits) = value { digits.parse().ok() } else { None }
+}
+
+/// What `read` makes of the value; `Some(None)` for `null`.
+fn optional<T>(value: &Json<'_>, read: impl FnOnce(&Json<'_>) -> Option<T>) -> Option<Option<T>> {
+    if *value == Json::Null { Some(None) } else { read(value).map(Some) }
+}
+
 /// The right to fetch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
     /// The VM that has it.
     pub(super) holder: u64,
@@ -197,18 +237,25 @@ pub(super) struct Answer {
     pub(super) cluster: String,
 }
 
-/// The first line of an entry of documents; the documents follow it, one after the other.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-struct Contents(Vec<Sizes>);
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sizes {
+/// Of one answer in the first line of an entry of documents; the documents follow that line, one after the other.
+struct Contents {
     at: i64,
     discovery: usize,
     keys: usize,
     cluster: String,
+}
+
+impl Contents {
+    fn read(value: &Json<'_>) -> Option<Self> {
+        let members = object(value)?;
+        let contents = Self {
+            at: number(members.get("at")?)?,
+            discovery: number(members.get("discovery")?)?,
+            keys: number(members.get("keys")?)?,
+            cluster: members.get("cluster")?.as_str()?.to_owned(),
+        };
+        (members.iter().count() == 4).then_some(contents)
+    }
 }
 
 impl Documents {
@@ -216,32 +263,32 @@ impl Documents {
         self.0.iter().all(|answer| answer.discovery.len() <= max_bytes && answer.keys.len() <= max_bytes)
     }
 
-    fn serialize(&self) -> Option<Vec<u8>> {
-        let sizes = self.0.iter().map(|answer| Sizes {
-            at: answer.at.as_millis(),
-            discovery: answer.discovery.len(),
-            keys: answer.keys.len(),
-            cluster: answer.cluster.clone(),
+    fn serialize(&self) -> Vec<u8> {
+        let contents = self.0.iter().map(|answer| {
+            let (at, cluster) = (answer.at.as_millis(), quoted(&answer.cluster));
+            let (discovery, keys) = (answer.discovery.len(), answer.keys.len());
+            format!(r#"{{"at":{at},"discovery":{discovery},"keys":{keys},"cluster":{cluster}}}"#)
         });
-        let mut bytes = serde_json::to_vec(&Contents(sizes.collect())).ok()?;
-        bytes.push(b'\n');
+        let contents: Vec<_> = contents.collect();
+        let mut bytes = format!("[{}]\n", contents.join(",")).into_bytes();
         for answer in &self.0 {
             bytes.extend_from_slice(&answer.discovery);
             bytes.extend_from_slice(&answer.keys);
         }
-        Some(bytes)
+        bytes
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let (contents, mut rest) = bytes.split_at_checked(end.saturating_add(1))?;
-        let Contents(sizes) = serde_json::from_slice(contents).ok()?;
+        let Json::Array(contents) = Json::parse(contents).ok()? else { return None };
         let mut take = |size| {
             let (taken, left) = rest.split_at_checked(size)?;
             rest = left;
             Some(taken.to_vec())
         };
-        let answers = sizes.into_iter().map(|Sizes { at, discovery, keys, cluster }| {
+        let answers = contents.iter().map(|contents| {
+            let Contents { at, discovery, keys, cluster } = Contents::read(contents)?;
             let (discovery, keys) = (take(discovery)?, take(keys)?);
             Some(Answer { at: Timestamp::from_millis(at), discovery, keys, cluster })
         });
