@@ -5,6 +5,7 @@
 //! and are written in as few bytes as they need, where the linker leaves room. The same input gives the same bytes.
 
 mod exports;
+mod fold;
 mod names;
 mod reach;
 mod rewrite;
@@ -54,12 +55,14 @@ impl From<wasmparser::BinaryReaderError> for Fault {
     }
 }
 
-/// The module with these exports alone, and without functions that nothing reaches from them.
+/// The module with these exports alone, without functions that nothing reaches from them, and with one of each function that is
+/// there several times.
 ///
 /// # Errors
 ///
 /// If one of them is missing, or `module` is not a WebAssembly module.
 pub fn trim(module: &[u8], keep: &Exports) -> Result<Vec<u8>, Fault> {
     let reached = reach::from(module, keep)?;
-    rewrite::with(module, keep, &reached)
+    let copies = fold::copies(module, &reached)?;
+    rewrite::with(module, keep, &reached, &copies)
 }

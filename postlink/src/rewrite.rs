@@ -17,10 +17,16 @@ use crate::{Exports, Fault, names, reach::Reached};
 /// functions are rewritten.
 const CUSTOM_SECTIONS: [&str; 3] = ["name", "producers", "target_features"];
 
-/// The module with these exports and functions.
-pub(crate) fn with(module: &[u8], keep: &Exports, reached: &Reached) -> Result<Vec<u8>, Fault> {
-    let places = reached.functions.iter().copied().zip(0..).collect();
-    let mut rewriter = Rewriter { keep, places, imported: reached.imported };
+/// The module with these exports and functions, of which the first of each kind stands for its copies.
+pub(crate) fn with(
+    module: &[u8],
+    keep: &Exports,
+    reached: &Reached,
+    copies: &BTreeMap<u32, u32>,
+) -> Result<Vec<u8>, Fault> {
+    let staying = reached.functions.iter().filter(|function| !copies.contains_key(function));
+    let places = staying.copied().zip(0..).collect();
+    let mut rewriter = Rewriter { keep, places, copies, imported: reached.imported };
     let mut rewritten = Module::new();
     rewriter.parse_core_module(&mut rewritten, Parser::new(0), module)?;
     Ok(rewritten.finish())
@@ -31,6 +37,8 @@ struct Rewriter<'k> {
     keep: &'k Exports,
     /// Where each function goes that stays.
     places: BTreeMap<u32, u32>,
+    /// Which other function stands for one that does not.
+    copies: &'k BTreeMap<u32, u32>,
     /// How many functions were imported.
     imported: u32,
 }
@@ -57,7 +65,8 @@ impl Reencode for Rewriter<'_> {
     type Error = Unreached;
 
     fn function_index(&mut self, function: u32) -> Rewritten<u32> {
-        self.places.get(&function).copied().ok_or(reencode::Error::UserError(Unreached(function)))
+        let first = self.copies.get(&function).unwrap_or(&function);
+        self.places.get(first).copied().ok_or(reencode::Error::UserError(Unreached(function)))
     }
 
     fn parse_import_section(

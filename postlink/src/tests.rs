@@ -114,18 +114,26 @@ fn what_nothing_reaches_is_gone_and_the_rest_is_numbered_anew() {
     let expected = [
         "import used_import",
         "export proxy_on_tick 1",
-        "table [4]",
+        "table [2]",
         "body [0, 3]",
         "body []",
         "body [2]",
-        "body []",
         "name 0 used_import",
         "name 1 kept",
         "name 2 deep",
         "name 3 shallow",
-        "name 4 in_table",
     ];
     assert_eq!(contents(&trimmed), expected);
+}
+
+/// In `module`, `deep` and `in_table` do the same: nothing.
+#[test]
+fn a_function_that_is_there_twice_is_there_once() {
+    let contents = contents(&trim(&module(), &Exports::parse("proxy_on_tick")).unwrap());
+    for line in ["table [2]", "name 2 deep"] {
+        assert!(contents.contains(&line.to_owned()), "{line} is missing: {contents:?}");
+    }
+    assert!(!contents.iter().any(|line| line.contains("in_table")), "{contents:?}");
 }
 
 #[test]
