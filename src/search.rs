@@ -186,11 +186,13 @@ impl<'s, 'u> Search<'s, 'u> {
         candidates.retain(|(_, key)| key.serves(self.algorithm));
         // Tenants share keys: those that may sign for this one go first, or the limit would be spent on the others'. Told once
         // for each key, whose number a stranger's token does not limit.
-        candidates.sort_by_cached_key(|(publication, key)| self.check_key_issuer(*publication, key).is_err());
+        let (own, others): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|(publication, key)| self.check_key_issuer(*publication, key).is_ok());
         let mut outcome = Tried::Nothing;
         let mut of_another_issuer = None;
         let mut from_network = 0_usize;
-        for (publication, key) in candidates {
+        for (publication, key) in own.into_iter().chain(others) {
             if publication.is_some() {
                 if from_network == MAX_NETWORK_VERIFICATIONS {
                     continue;

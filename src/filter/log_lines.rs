@@ -58,12 +58,13 @@ pub(super) fn log_report(plugin: &Plugin, report: &Report) {
     // Root contexts have no name in the proxy's log. The number is how statistics call the provider.
     let (plugin, number) = (Excerpt(&plugin.name), report.provider.index());
     let who = format!("plugin {plugin}, provider {number}, {}", provider.url());
-    let seconds = report.next.as_secs_f32();
+    let tenths = report.next.as_millis() / 100;
+    let (seconds, tenths) = (tenths / 10, tenths % 10);
     match &report.result {
         Ok(Fetched { keys, skipped, first_skipped: Some((index, error)) }) => {
             log::info!("{who}: {keys} keys; {skipped} more cannot be used (keys[{index}]: {error})");
         }
         Ok(Fetched { keys, first_skipped: None, .. }) => log::info!("{who}: {keys} keys"),
-        Err(error) => log::warn!("{who}: no new keys: {error}; next attempt in {seconds:.1} s"),
+        Err(error) => log::warn!("{who}: no new keys: {error}; next attempt in {seconds}.{tenths} s"),
     }
 }
