@@ -2,8 +2,12 @@
 
 use rustc_demangle::demangle;
 
-/// A symbol of Rust's as a person writes the function, without the hash that tells instances apart. Types and traits between
-/// `<` and `>` are called by their last name alone; what is no symbol of Rust's stays as it is.
+/// How names of the filter's functions begin.
+const OWN: &str = "validate_jwt::";
+
+/// A symbol of Rust's as a person writes the function, without the hash that tells instances apart. The filter's own functions
+/// stand with their modules; of others' the last two parts of the path are left, and of types and traits between `<` and `>` the
+/// last one. What is no symbol of Rust's stays as it is.
 pub(crate) fn readable(symbol: &str) -> String {
     let full = format!("{:#}", demangle(symbol));
     let mut name = String::with_capacity(full.len());
@@ -37,6 +41,25 @@ pub(crate) fn readable(symbol: &str) -> String {
             }
         }
     }
+    if name.starts_with(OWN) { name } else { last_two(&name).to_owned() }
+}
+
+/// The last two parts of a path; what stands between `<` and `>` is one.
+fn last_two(name: &str) -> &str {
+    let (mut depth, mut parts) = (0_u32, 0_u32);
+    for (place, character) in name.char_indices().rev() {
+        match character {
+            '>' => depth = depth.saturating_add(1),
+            '<' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 && name.get(..place).is_some_and(|before| before.ends_with(':')) => {
+                parts = parts.saturating_add(1);
+                if parts == 2 {
+                    return name.get(place.saturating_add(1)..).unwrap_or(name);
+                }
+            }
+            _ => {}
+        }
+    }
     name
 }
 
@@ -52,7 +75,7 @@ mod tests {
                 "_ZN12validate_jwt6search6Search7try_all17h83ea241209a0e8f5E",
                 "validate_jwt::search::Search::try_all",
             ),
-            ("_RNvNtCset5xJoy1xWQ_3std9panicking15panic_with_hook", "std::panicking::panic_with_hook"),
+            ("_RNvNtCset5xJoy1xWQ_3std9panicking15panic_with_hook", "panicking::panic_with_hook"),
             (
                 "_ZN74_$LT$p384..arithmetic..scalar..Scalar$u20$as$u20$core..ops..arith..Mul$GT$3mul17hbea252493e72e8adE",
                 "<Scalar as Mul>::mul",
@@ -64,7 +87,7 @@ mod tests {
             ),
             (
                 "_ZN4core3ptr49drop_in_place$LT$validate_jwt..policy..Policy$GT$17h83ea241209a0e8f5E",
-                "core::ptr::drop_in_place<Policy>",
+                "ptr::drop_in_place<Policy>",
             ),
             ("proxy_on_tick", "proxy_on_tick"),
             ("", ""),
