@@ -8,6 +8,16 @@ use std::path::Path;
 /// Each with its reason.
 const LIST: &str = include_str!("../../postlink/filter-exports.txt");
 
+/// Each byte is compiled before a proxy is ready, and pushed to every one of them. What brings much at once is a type that is
+/// sorted, a float that is printed, or another crate (`docs/decisions.md`).
+const MAX_BYTES: usize = 1_000_000;
+
+#[test]
+fn the_module_is_small() {
+    let bytes = host::bytes().len();
+    assert!(bytes < MAX_BYTES, "the module has {bytes} bytes, {} too many", bytes - MAX_BYTES);
+}
+
 fn listed() -> BTreeSet<&'static str> {
     let entries = LIST.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let entries = entries.map(|line| line.split_once(' ').unwrap_or_else(|| panic!("no reason: {line}")));

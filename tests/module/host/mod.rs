@@ -362,13 +362,17 @@ impl Host {
 pub(crate) fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| {
-        let path = std::env::var_os("VALIDATE_JWT_WASM").map_or_else(
-            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist/validate_jwt.wasm"),
-            PathBuf::from,
-        );
-        let bytes = fs::read(&path).unwrap_or_else(|error| {
-            panic!("{}: {error}. These tests run the built module: `make wasm` builds it.", path.display())
-        });
-        Module::new(&Engine::default(), bytes).expect("the built module is valid WebAssembly")
+        Module::new(&Engine::default(), bytes()).expect("the built module is valid WebAssembly")
+    })
+}
+
+/// The same as it was built.
+pub(crate) fn bytes() -> Vec<u8> {
+    let path = std::env::var_os("VALIDATE_JWT_WASM").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("dist/validate_jwt.wasm"),
+        PathBuf::from,
+    );
+    fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}. These tests run the built module: `make wasm` builds it.", path.display())
     })
 }
