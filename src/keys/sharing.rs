@@ -166,10 +166,10 @@ pub(super) struct Record {
 impl Record {
     fn serialize(&self) -> String {
         let Self { ended, ended_for_key, published, failures, next_attempt, .. } = self;
-        let last_fetch_for_key = self.last_fetch_for_key.map_or("null".to_owned(), |at| at.to_string());
-        let lease = self.lease.map_or("null".to_owned(), |Lease { holder, until }| {
-            format!(r#"{{"holder":{holder},"until":{until}}}"#)
-        });
+        let last_fetch_for_key = self.last_fetch_for_key.map_or_else(null, |at| at.to_string());
+        let lease = self
+            .lease
+            .map_or_else(null, |Lease { holder, until }| format!(r#"{{"holder":{holder},"until":{until}}}"#));
         format!(
             r#"{{"ended":{ended},"ended_for_key":{ended_for_key},"published":{published},"failures":{failures},"next_attempt":{next_attempt},"last_fetch_for_key":{last_fetch_for_key},"lease":{lease}}}"#
         )
@@ -177,14 +177,19 @@ impl Record {
 
     fn parse(bytes: &[u8]) -> Option<Self> {
         let members = Json::parse(bytes).ok()?.into_object()?;
+        let (last_fetch_for_key, lease) = (members.get("last_fetch_for_key")?, members.get("lease")?);
         let record = Self {
             ended: number(members.get("ended")?)?,
             ended_for_key: number(members.get("ended_for_key")?)?,
             published: number(members.get("published")?)?,
             failures: number(members.get("failures")?)?,
             next_attempt: number(members.get("next_attempt")?)?,
-            last_fetch_for_key: optional(members.get("last_fetch_for_key")?, number)?,
-            lease: optional(members.get("lease")?, Lease::read)?,
+            last_fetch_for_key: if is_null(last_fetch_for_key) {
+                None
+            } else {
+                Some(number(last_fetch_for_key)?)
+            },
+            lease: if is_null(lease) { None } else { Some(Lease::read(lease)?) },
         };
         (members.iter().count() == 7).then_some(record)
     }
@@ -206,9 +211,12 @@ fn number<T: FromStr>(value: &Json<'_>) -> Option<T> {
     if let Json::Number(digits) = value { digits.parse().ok() } else { None }
 }
 
-/// What `read` makes of the value; `Some(None)` for `null`.
-fn optional<T>(value: &Json<'_>, read: impl FnOnce(&Json<'_>) -> Option<T>) -> Option<Option<T>> {
-    if *value == Json::Null { Some(None) } else { read(value).map(Some) }
+fn null() -> String {
+    "null".to_owned()
+}
+
+fn is_null(value: &Json<'_>) -> bool {
+    matches!(value, Json::Null)
 }
 
 /// The right to fetch.
