@@ -80,7 +80,7 @@ pub enum Decision<'r> {
         /// Under which name it is counted.
         policy: &'r str,
         /// What it waits for.
-        wish: Wish,
+        wish: Box<Wish>,
         /// What it is told when it cannot wait.
         otherwise: Refused<'r>,
     },
@@ -98,7 +98,7 @@ pub enum Passage<'r> {
         /// What it would have refused for.
         refused: Refused<'r>,
         /// Newer keys that a waiting request would have asked for.
-        wish: Wish,
+        wish: Box<Wish>,
     },
 }
 
@@ -106,7 +106,7 @@ pub enum Passage<'r> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused<'r> {
     /// Why.
-    pub denial: Denial,
+    pub denial: Box<Denial>,
     /// The policy that refused, and how it tells; `None` when none was asked.
     pub policy: Option<(&'r str, &'r Refusal)>,
 }
@@ -151,7 +151,8 @@ pub fn decide<'r>(
 }
 
 fn refuse_unasked<'r>(rejection: Rejection) -> Decision<'r> {
-    Decision::Refuse { policy: None, refused: Refused { denial: rejection.into(), policy: None } }
+    let refused = Refused { denial: Box::new(rejection.into()), policy: None };
+    Decision::Refuse { policy: None, refused }
 }
 
 /// Whether the place of the token is absent or blank.
@@ -170,10 +171,8 @@ impl Requirement {
         for policy in &self.policies {
             let outcome = validate::validate(policy, &self.policies, keys, crypto, attempt);
             match (self.quorum, outcome) {
-                (Quorum::Any, Outcome::Allow(admission)) => {
-                    return self.admit([admission], attempt.head);
-                }
-                (Quorum::All, Outcome::Allow(admission)) => tally.admissions.push(admission),
+                (Quorum::Any, Outcome::Allow(admission)) => return self.admit(admission, attempt.head),
+                (Quorum::All, Outcome::Allow(admission)) => tally.allow(admission),
                 (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, wish),
                 // What another policy of an `all-of` can tell needs no wait for this one's keys.
                 (_, Outcome::Deny(denial)) if denial.rejection.reason().is_undecided() => {
@@ -191,22 +190,21 @@ impl Requirement {
 
     /// What it comes to when no policy of an `any-of` allows, or every one of an `all-of` was asked or one refused.
     fn conclude<'r>(&'r self, tally: Tally<'r>, head: RequestHead<'_>) -> Decision<'r> {
-        let Tally { admissions, wish, undecided, refused } = tally;
+        let Tally { allowed, admission, wish, undecided, refused } = tally;
         let (refused, waits) = match (self.quorum, refused, undecided) {
-            (Quorum::All, None, None)
-                if !admissions.is_empty() && admissions.len() == self.policies.len() =>
-            {
-                return self.admit(admissions, head);
+            (Quorum::All, None, None) if allowed > 0 && allowed == self.policies.len() => {
+                return self.admit(admission, head);
             }
             (Quorum::All, Some(refused), _) | (Quorum::Any, Some(refused), None) => (refused, false),
             (Quorum::All, None, Some(undecided)) | (Quorum::Any, _, Some(undecided)) => {
-                (undecided, !wish.is_empty())
+                (undecided, wish.as_ref().is_some_and(|wish| !wish.is_empty()))
             }
             // A requirement without policies: nothing is let through.
             (Quorum::All | Quorum::Any, None, None) => {
                 return refuse_unasked(Rejection::NotPresent(Absence::Nothing));
             }
         };
+        let wish = wish.unwrap_or_default();
         if self.policies.iter().any(|policy| policy.report_only) {
             return self.allow(Passage::ReportOnly { refused, wish });
         }
@@ -218,15 +216,14 @@ impl Requirement {
 
     /// Lets a request through that some policies allow: with what they give it, without the tokens that are to go. Those go that
     /// any policy of the requirement takes out: what it refused is not for the backend, either.
-    fn admit(&self, admissions: impl IntoIterator<Item = Admission>, head: RequestHead<'_>) -> Decision<'_> {
-        let policies = self.policies.iter().filter(|policy| policy.forward.remove_token);
-        let edits = extract::remove_tokens(policies.map(|policy| &policy.source), head);
-        let mut all = Admission { edits, variables: Vec::new() };
-        for admission in admissions {
-            all.edits.extend(admission.edits);
-            all.variables.extend(admission.variables);
+    fn admit(&self, admission: Admission, head: RequestHead<'_>) -> Decision<'_> {
+        let mut gone = self.policies.iter().filter(|policy| policy.forward.remove_token).peekable();
+        if gone.peek().is_none() {
+            return self.allow(Passage::Validated(admission));
         }
-        self.allow(Passage::Validated(all))
+        let mut edits = extract::remove_tokens(gone.map(|policy| &policy.source), head);
+        edits.extend(admission.edits);
+        self.allow(Passage::Validated(Admission { edits, ..admission }))
     }
 
     fn allow<'r>(&'r self, passage: Passage<'r>) -> Decision<'r> {
@@ -237,9 +234,11 @@ impl Requirement {
 /// What the policies of a requirement came to so far.
 #[derive(Default)]
 struct Tally<'r> {
-    /// What the request gets of each policy that allows.
-    admissions: Vec<Admission>,
-    wish: Wish,
+    /// How many allow.
+    allowed: usize,
+    /// What the request gets of those.
+    admission: Admission,
+    wish: Option<Box<Wish>>,
     /// What a request is told that could not be decided, and does not wait, or cannot.
     undecided: Option<Refused<'r>>,
     /// The refusal that answers.
@@ -247,10 +246,17 @@ struct Tally<'r> {
 }
 
 impl<'r> Tally<'r> {
-    fn wait(&mut self, policy: &'r Policy, wish: Wish) {
-        self.wish = self.wish.and(wish);
+    fn allow(&mut self, admission: Admission) {
+        self.allowed = self.allowed.saturating_add(1);
+        self.admission.edits.extend(admission.edits);
+        self.admission.variables.extend(admission.variables);
+    }
+
+    fn wait(&mut self, policy: &'r Policy, wish: Box<Wish>) {
+        let earlier = self.wish.take().unwrap_or_default();
+        self.wish = Some(Box::new(earlier.and(*wish)));
         let unavailable = Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) };
-        self.leave_undecided(Refused::by(policy, unavailable.into()));
+        self.leave_undecided(Refused::by(policy, Box::new(unavailable.into())));
     }
 
     /// Keeps the first policy that could not decide.
@@ -259,7 +265,7 @@ impl<'r> Tally<'r> {
     }
 
     /// Keeps the refusal of the policy under which the token came furthest, the first among equals.
-    fn refuse(&mut self, policy: &'r Policy, denial: Denial) {
+    fn refuse(&mut self, policy: &'r Policy, denial: Box<Denial>) {
         let progress = |denial: &Denial| denial.rejection.reason().progress();
         let is_further =
             self.refused.as_ref().is_none_or(|earlier| progress(&denial) > progress(&earlier.denial));
@@ -270,7 +276,7 @@ impl<'r> Tally<'r> {
 }
 
 impl<'r> Refused<'r> {
-    fn by(policy: &'r Policy, denial: Denial) -> Self {
+    fn by(policy: &'r Policy, denial: Box<Denial>) -> Self {
         Self { denial, policy: Some((&policy.name, &policy.refusal)) }
     }
 }

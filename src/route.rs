@@ -91,6 +91,9 @@ impl<A> Routes<A> {
     /// it for different ones. The same goes for the host: a backend may take `a.example:x`, `a.example..` or what a proxy joins of
     /// two hosts for `a.example`, and such a request must not escape the rule for it; nor may `post` escape the rule for `POST`.
     pub fn choose(&self, head: RequestHead<'_>) -> Result<&A, Ambiguous> {
+        if self.rules.is_empty() {
+            return Ok(&self.otherwise);
+        }
         let path =
             self.looks_at_path.then(|| RequestPath::read(head.path().unwrap_or_default())).transpose()?;
         let path = path.as_ref().map(RequestPath::as_str).unwrap_or_default();

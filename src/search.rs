@@ -87,7 +87,7 @@ impl<'s, 'u> Search<'s, 'u> {
         let (pending, retry_after) = self.missing();
         Some(Err(match retry_after {
             _ if self.algorithm.is_symmetric() => refused,
-            _ if !pending.is_empty() => Undecided::Wait(Wish::pending(pending)),
+            _ if !pending.is_empty() => Undecided::Wait(Box::new(Wish::pending(pending))),
             Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
             None => refused,
         }))
@@ -157,8 +157,8 @@ impl<'s, 'u> Search<'s, 'u> {
             }
         }
         match retry_after {
-            _ if !pending.is_empty() => Undecided::Wait(Wish::pending(pending)),
-            _ if !refetch.is_empty() => Undecided::Wait(Wish::refetch(refetch)),
+            _ if !pending.is_empty() => Undecided::Wait(Box::new(Wish::pending(pending))),
+            _ if !refetch.is_empty() => Undecided::Wait(Box::new(Wish::refetch(refetch))),
             Some(retry_after) => Undecided::Refuse(Rejection::KeysUnavailable { retry_after }),
             None => Undecided::Refuse(rejection),
         }

@@ -176,7 +176,7 @@ pub(crate) fn reason(outcome: Outcome) -> Reason {
 
 pub(crate) fn wish(outcome: Outcome) -> Wish {
     match outcome {
-        Outcome::AwaitKeys(wish) => wish,
+        Outcome::AwaitKeys(wish) => *wish,
         Outcome::Allow(_) => panic!("allowed"),
         Outcome::Deny(denial) => panic!("{denial:?}"),
     }

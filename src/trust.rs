@@ -24,7 +24,7 @@ pub struct Voucher<'k> {
 #[derive(Debug)]
 pub enum Undecided {
     /// Discovery documents are awaited.
-    Wait(Wish),
+    Wait(Box<Wish>),
     /// The issuer is refused, or the documents are not to be had.
     Refuse(Rejection),
 }
@@ -363,7 +363,7 @@ fn await_any(candidates: &[Candidate<'_>], waited: Waited, now: Timestamp) -> Un
         Some(retry_after) if pending.is_empty() => {
             Undecided::Refuse(Rejection::KeysUnavailable { retry_after })
         }
-        _ => Undecided::Wait(Wish::pending(pending)),
+        _ => Undecided::Wait(Box::new(Wish::pending(pending))),
     }
 }
 

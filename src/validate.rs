@@ -22,15 +22,15 @@ use crate::{
     trust::{self, Undecided},
 };
 
-/// What to do with a request.
+/// What to do with a request. What is large and seldom is boxed, because a good token's outcome is moved more than once.
 #[derive(Debug)]
 pub enum Outcome {
     /// Let it through.
     Allow(Admission),
     /// Refuse it.
-    Deny(Denial),
+    Deny(Box<Denial>),
     /// Let it wait for keys, then ask again.
-    AwaitKeys(Wish),
+    AwaitKeys(Box<Wish>),
 }
 
 /// What a request gets that is let through.
@@ -126,13 +126,13 @@ pub fn validate(
 
 /// Where the journey ends early.
 enum Stop {
-    Wait(Wish),
-    Deny(Denial),
+    Wait(Box<Wish>),
+    Deny(Box<Denial>),
 }
 
 impl<R: Into<Rejection>> From<R> for Stop {
     fn from(rejection: R) -> Self {
-        Self::Deny(Denial::from(rejection.into()))
+        Self::Deny(Box::new(rejection.into().into()))
     }
 }
 
@@ -176,11 +176,11 @@ fn try_validate(
             Ok(admission)
         }
         Err(Undecided::Wait(wish)) => Err(Stop::Wait(wish)),
-        Err(Undecided::Refuse(rejection)) => Err(Stop::Deny(Denial {
+        Err(Undecided::Refuse(rejection)) => Err(Stop::Deny(Box::new(Denial {
             hint: Hint::of(policy, &token, &rejection),
             quote: Some(Quote::new(token.header(), token.claimed_issuer())),
             rejection,
-        })),
+        }))),
     }
 }
 

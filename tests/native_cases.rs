@@ -104,7 +104,7 @@ impl Plugin {
         let crypto = Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache: &self.cache };
         let attempt = Attempt { head, waited, unwrapped, now };
         Step::Observed(match decide(&self.configuration.rulebook, &self.keys, crypto, attempt) {
-            Decision::AwaitKeys { wish, .. } => return Step::Waits(wish),
+            Decision::AwaitKeys { wish, .. } => return Step::Waits(*wish),
             Decision::Refuse { refused, .. } => Observed::Refused(answer(&refused, head)),
             Decision::Allow { passage, .. } => {
                 let (edits, reported) = match passage {

@@ -135,7 +135,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
         Decision::Allow { policy, passage } => {
             return allow(plugin, request, policy, passage, &headers, attempt);
         }
-        Decision::AwaitKeys { policy, wish, otherwise } => match park(plugin, id, request, wish, attempt) {
+        Decision::AwaitKeys { policy, wish, otherwise } => match park(plugin, id, request, &wish, attempt) {
             Ok(()) => return,
             Err(Full) => (Some(policy), otherwise),
         },
@@ -165,10 +165,10 @@ fn park(
     plugin: &Plugin,
     id: u32,
     request: &Rc<Request>,
-    wish: Wish,
+    wish: &Wish,
     attempt: Attempt<'_>,
 ) -> Result<(), Full> {
-    plugin.keys.borrow_mut().wait(RequestId(id), wish, attempt.waited, attempt.now)?;
+    plugin.keys.borrow_mut().wait(RequestId(id), *wish, attempt.waited, attempt.now)?;
     request.phase.set(Phase::Waiting);
     plugin.waiting.borrow_mut().insert(id, Rc::clone(request));
     root::summon(plugin);
@@ -191,7 +191,7 @@ fn allow(
             log_refusal(plugin, &refused, Consequence::Reported, attempt.now);
             host::set_variable(REPORT_VARIABLE, refused.denial.rejection.reason().name().as_bytes());
             if !wish.is_empty() {
-                plugin.keys.borrow_mut().want(wish, attempt.now);
+                plugin.keys.borrow_mut().want(*wish, attempt.now);
                 root::summon(plugin);
             }
             (Admission::default(), Outcome::ReportOnly)

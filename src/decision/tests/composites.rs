@@ -124,7 +124,7 @@ fn a_composite_waits_for_the_keys_of_all_its_members_at_once() {
         let pairs: Vec<_> = tokens.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let headers = headers(&pairs);
         let wish = |decision: Decision<'_>| match decision {
-            Decision::AwaitKeys { wish, .. } => wish,
+            Decision::AwaitKeys { wish, .. } => *wish,
             other @ (Decision::Allow { .. } | Decision::Refuse { .. }) => panic!("{}", told(&other)),
         };
         assert_eq!(
@@ -264,8 +264,8 @@ fn the_refusal_of_the_token_that_came_furthest_answers_and_the_first_among_equal
     for (rank, one) in &ranked {
         for (other_rank, other) in &ranked {
             let mut tally = Tally::default();
-            tally.refuse(first, one.clone().into());
-            tally.refuse(second, other.clone().into());
+            tally.refuse(first, Box::new(one.clone().into()));
+            tally.refuse(second, Box::new(other.clone().into()));
             let expected = if other_rank > rank { (other, "b") } else { (one, "a") };
             let refused = tally.refused.unwrap();
             assert_eq!(

@@ -25,7 +25,7 @@ fn reported(world: &World, token: &str) -> (Reason, Wish) {
         panic!("{}", told(&decision))
     };
     assert_eq!(refused.policy.map(|(name, _)| name), Some("a"));
-    (refused.denial.rejection.reason(), wish)
+    (refused.denial.rejection.reason(), *wish)
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn whatever_fails_in_decryption_is_the_same() {
         "....".to_owned(),
     ] {
         let Outcome::Deny(denial) = world.validate(&token) else { panic!("not denied: {token:.60}") };
-        assert_eq!(denial, Rejection::DecryptionFailed.into(), "{token:.60}");
+        assert_eq!(*denial, Rejection::DecryptionFailed.into(), "{token:.60}");
     }
 }
 
