@@ -111,6 +111,20 @@ pub struct Refused<'r> {
     pub policy: Option<(&'r str, &'r Refusal)>,
 }
 
+impl Rulebook {
+    /// Whether it decides by the `Authorization` header alone: nothing else of a request's head can change what it says.
+    pub fn reads_authorization_only(&self) -> bool {
+        let by_authorization = |policy: &Rc<Policy>| {
+            matches!(policy.source, TokenSource::Authorization { .. }) && !policy.looks_at_host()
+        };
+        let is_blind = |demand: &Demand| match demand {
+            Demand::Nothing => true,
+            Demand::Policy { requirement, .. } => requirement.policies.iter().all(by_authorization),
+        };
+        self.routes.is_unconditional() && !self.allow_cors_preflight && self.routes.actions().all(is_blind)
+    }
+}
+
 impl Decision<'_> {
     /// Whether it might be another one with newer keys.
     pub fn may_change_with_keys(&self) -> bool {
@@ -173,7 +187,7 @@ impl Requirement {
             match (self.quorum, outcome) {
                 (Quorum::Any, Outcome::Allow(admission)) => return self.admit(admission, attempt.head),
                 (Quorum::All, Outcome::Allow(admission)) => tally.allow(admission),
-                (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, wish),
+                (_, Outcome::AwaitKeys(wish)) => tally.wait(policy, &wish),
                 // What another policy of an `all-of` can tell needs no wait for this one's keys.
                 (_, Outcome::Deny(denial)) if denial.rejection.reason().is_undecided() => {
                     tally.leave_undecided(Refused::by(policy, denial));
@@ -252,7 +266,7 @@ impl<'r> Tally<'r> {
         self.admission.variables.extend(admission.variables);
     }
 
-    fn wait(&mut self, policy: &'r Policy, wish: Box<Wish>) {
+    fn wait(&mut self, policy: &'r Policy, wish: &Wish) {
         let earlier = self.wish.take().unwrap_or_default();
         self.wish = Some(Box::new(earlier.and(*wish)));
         let unavailable = Rejection::KeysUnavailable { retry_after: Duration::from_secs(1) };

@@ -8,6 +8,7 @@ mod host;
 mod log_lines;
 mod metrics;
 mod root;
+mod sight;
 mod stream;
 
 use std::{
@@ -24,6 +25,7 @@ use crate::{
 };
 use crypto::Tools;
 use metrics::Metrics;
+use sight::Sight;
 use stream::Request;
 
 /// What the contexts of one plugin share.
@@ -32,6 +34,7 @@ struct Plugin {
     name: String,
     rulebook: Rulebook,
     strip: Strip,
+    sight: Sight,
     tools: Rc<Tools>,
     cache: TokenCache,
     keys: RefCell<KeyStore>,

@@ -121,6 +121,11 @@ impl Strip {
         Self { names: ordered(names.into_iter().map(|name| comparable(name.as_bytes()).collect())) }
     }
 
+    /// Whether it names no header.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Whether a header with this name is to be removed from a request: case does not count, nor does the mark between two words.
     ///
     /// A pseudo-header is none, whatever it looks like (RFC 9113 §8.3): without it there is no request.

@@ -91,7 +91,7 @@ impl<A> Routes<A> {
     /// it for different ones. The same goes for the host: a backend may take `a.example:x`, `a.example..` or what a proxy joins of
     /// two hosts for `a.example`, and such a request must not escape the rule for it; nor may `post` escape the rule for `POST`.
     pub fn choose(&self, head: RequestHead<'_>) -> Result<&A, Ambiguous> {
-        if self.rules.is_empty() {
+        if self.is_unconditional() {
             return Ok(&self.otherwise);
         }
         let path =
@@ -118,6 +118,11 @@ impl<A> Routes<A> {
         }
         let rule = index.and_then(|index| self.rules.get(index));
         Ok(rule.map_or(&self.otherwise, |(_, action)| action))
+    }
+
+    /// Whether every request leads to the same.
+    pub fn is_unconditional(&self) -> bool {
+        self.rules.is_empty()
     }
 
     /// Everything that a request may lead to, in the order of the rules.

@@ -19,6 +19,7 @@ use crate::{
 };
 
 const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
 const CAS_MISMATCH: u32 = 8;
 const HTTP_REQUEST_HEADERS: u32 = 0;
 /// "Not a gRPC answer": the proxy decides by itself.
@@ -101,6 +102,13 @@ pub(super) fn callout_response(
 #[expect(unsafe_code, reason = "the SDK has no safe form of these")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -175,6 +183,42 @@ pub(super) fn request_headers() -> Option<Vec<u8>> {
     let status = unsafe { proxy_get_header_map_pairs(HTTP_REQUEST_HEADERS, &raw mut data, &raw mut size) };
     let bytes = take(data, size);
     (status == OK).then_some(bytes)
+}
+
+/// The proxy does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// One header of the request, of which a proxy may show the first copy only; `None` where there is none. The SDK's form panics on a
+/// status that it does not know.
+pub(super) fn request_header(name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    #[expect(unsafe_code, reason = "a slice and two out-pointers that live through the call")]
+    let status = unsafe {
+        proxy_get_header_map_value(
+            HTTP_REQUEST_HEADERS,
+            name.as_ptr(),
+            name.len(),
+            &raw mut data,
+            &raw mut size,
+        )
+    };
+    let value = take(data, size);
+    match status {
+        OK => Ok(Some(value)),
+        NOT_FOUND => Ok(None),
+        _ => Err(Unreadable),
+    }
+}
+
+/// Adds a copy of a header to the request; false when the proxy refuses.
+pub(super) fn add_header(name: &str, value: &[u8]) -> bool {
+    write_header(proxy_add_header_map_value, name, value)
+}
+
+/// Puts a header in the place of the one that is there; false when the proxy refuses.
+pub(super) fn replace_header(name: &str, value: &[u8]) -> bool {
+    write_header(proxy_replace_header_map_value, name, value)
 }
 
 /// Answers the request; the SDK's form cannot say why (`%RESPONSE_CODE_DETAILS%`).
@@ -258,13 +302,9 @@ pub(super) fn edit(edit: &Edit) -> bool {
     match edit {
         Edit::Remove(name) => remove_header(name.as_bytes()),
         // A pseudo-header is there once, and cannot be away.
-        Edit::Set(name, value) if name.starts_with(':') => {
-            write_header(proxy_replace_header_map_value, name, value)
-        }
+        Edit::Set(name, value) if name.starts_with(':') => replace_header(name, value),
         // "Replace" leaves what becomes of further copies to the proxy.
-        Edit::Set(name, value) => {
-            remove_header(name.as_bytes()) && write_header(proxy_add_header_map_value, name, value)
-        }
+        Edit::Set(name, value) => remove_header(name.as_bytes()) && add_header(name, value),
     }
 }
 

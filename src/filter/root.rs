@@ -19,6 +19,7 @@ use super::{
     host,
     log_lines::log_report,
     metrics::Metrics,
+    sight::Sight,
     stream::{self, Stream},
 };
 use crate::{
@@ -115,8 +116,11 @@ impl Root {
             KeyStore::new(configuration.providers, random(), configuration.max_waiting).sharing(sharing);
         // What an earlier configuration fetched, this one has for its first request.
         keys.learn(host::now());
+        let is_authorization_enough =
+            configuration.strip.is_empty() && configuration.rulebook.reads_authorization_only();
         self.plugin = Some(Rc::new(Plugin {
             name: name.to_owned(),
+            sight: Sight::new(is_authorization_enough),
             rulebook: configuration.rulebook,
             strip: configuration.strip,
             tools: Tools::get(),

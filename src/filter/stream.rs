@@ -12,18 +12,21 @@ use super::{
     log_lines::{Consequence, log_refusal},
     metrics::Outcome,
     root,
+    sight::AUTHORIZATION,
 };
 use crate::{
     decision::{self, Decision, Passage, Refused},
     jwe::Unwrapped,
     keys::{Full, RequestId, Waited, Wish, Woken},
-    pairs::{self, Pairs},
+    pairs::{self, Header},
     policy::Refusal,
     rejection::Rejection,
     reply::{self, REPORT_VARIABLE, Reply},
     request::RequestHead,
     validate::{Admission, Attempt},
 };
+
+const CONTENT_TYPE: &str = "content-type";
 
 /// How far a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +121,25 @@ pub(super) fn wake(plugin: &Rc<Plugin>, woken: Woken) {
 /// Decides a request, from the top: with a configuration, the one place from which a request is refused, made to wait, or let
 /// through.
 fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
-    let bytes = host::request_headers();
-    let Some(headers) = bytes.as_deref().and_then(pairs::parse) else {
-        refuse(request, &closed("RequestUnreadable"));
-        return;
+    let (one, all, parsed);
+    let headers = if plugin.sight.is_narrow() {
+        let Ok(value) = host::request_header(AUTHORIZATION) else {
+            return refuse(request, &closed("RequestUnreadable"));
+        };
+        one = value.map(|value| [(AUTHORIZATION.as_bytes().into(), value.into())]);
+        one.as_ref().map_or(&[][..], |one| one)
+    } else {
+        all = host::request_headers();
+        let Some(pairs) = all.as_deref().and_then(pairs::parse) else {
+            return refuse(request, &closed("RequestUnreadable"));
+        };
+        parsed = pairs;
+        if plugin.sight.try_on(&parsed).is_err() {
+            return refuse(request, &closed("RequestNotWritable"));
+        }
+        &parsed
     };
-    let head = RequestHead::new(&headers).with_properties(&host::property);
+    let head = RequestHead::new(headers).with_properties(&host::property);
     let attempt = Attempt { head, waited, unwrapped: &request.unwrapped, now: host::now() };
     let mut decision = consider(plugin, attempt);
     // Another VM may have the key already, and then nobody need wait for it, or be refused for the lack of it.
@@ -133,7 +149,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     }
     let (policy, refused) = match decision {
         Decision::Allow { policy, passage } => {
-            return allow(plugin, request, policy, passage, &headers, attempt);
+            return allow(plugin, request, policy, passage, headers, attempt);
         }
         Decision::AwaitKeys { policy, wish, otherwise } => match park(plugin, id, request, &wish, attempt) {
             Ok(()) => return,
@@ -143,17 +159,26 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     };
     plugin.metrics.count_outcome(policy, Outcome::Refused(refused.denial.rejection.reason()));
     log_refusal(plugin, &refused, Consequence::Refused, attempt.now);
-    refuse(request, &answer(&refused, head));
+    refuse(request, &answer(&refused, is_grpc(plugin, head)));
 }
 
 fn consider<'p>(plugin: &'p Plugin, attempt: Attempt<'_>) -> Decision<'p> {
     decision::decide(&plugin.rulebook, &plugin.keys.borrow(), plugin.tools.crypto(&plugin.cache), attempt)
 }
 
-fn answer(refused: &Refused<'_>, head: RequestHead<'_>) -> Reply {
+/// Whether it is a gRPC request, of which the head may be narrow.
+fn is_grpc(plugin: &Plugin, head: RequestHead<'_>) -> bool {
+    if !plugin.sight.is_narrow() {
+        return head.is_grpc();
+    }
+    let value = host::request_header(CONTENT_TYPE).ok().flatten().unwrap_or_default();
+    RequestHead::new(&[(CONTENT_TYPE.as_bytes().into(), value.into())]).is_grpc()
+}
+
+fn answer(refused: &Refused<'_>, is_grpc: bool) -> Reply {
     let unasked = Refusal::default();
     let refusal = refused.policy.map_or(&unasked, |(_, refusal)| refusal);
-    reply::reply(&refused.denial.rejection, refusal, head.is_grpc())
+    reply::reply(&refused.denial.rejection, refusal, is_grpc)
 }
 
 fn refuse(request: &Request, reply: &Reply) {
@@ -181,7 +206,7 @@ fn allow(
     request: &Request,
     policy: Option<&str>,
     passage: Passage<'_>,
-    headers: &Pairs<'_>,
+    headers: &[Header<'_>],
     attempt: Attempt<'_>,
 ) {
     let (admission, outcome) = match passage {
