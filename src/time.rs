@@ -39,8 +39,10 @@ impl Timestamp {
     }
 }
 
+/// Without the 128 bits of [`Duration::as_millis`], which a processor of 32 bits works for.
 fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    let whole = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    whole.saturating_mul(1000).saturating_add(i64::from(duration.subsec_millis()))
 }
 
 #[cfg(test)]

@@ -25,13 +25,15 @@ const HTTP_REQUEST_HEADERS: u32 = 0;
 /// "Not a gRPC answer": the proxy decides by itself.
 const NO_GRPC_STATUS: i32 = -1;
 
-/// The time.
+/// The time. The SDK's form makes it a `SystemTime`, which takes arithmetic of 128 bits to undo.
 pub(super) fn now() -> Timestamp {
-    hostcalls::get_current_time()
-        .ok()
-        .and_then(|now| now.duration_since(std::time::UNIX_EPOCH).ok())
-        .and_then(|since_epoch| i64::try_from(since_epoch.as_millis()).ok())
-        .map_or(Timestamp::UNKNOWN, Timestamp::from_millis)
+    let mut nanoseconds = 0_u64;
+    #[expect(unsafe_code, reason = "an out-pointer that lives through the call")]
+    let status = unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    match i64::try_from(nanoseconds / 1_000_000) {
+        Ok(milliseconds) if status == OK => Timestamp::from_millis(milliseconds),
+        _ => Timestamp::UNKNOWN,
+    }
 }
 
 /// The plugin's configuration; to be had in `on_configure` only.
@@ -101,6 +103,7 @@ pub(super) fn callout_response(
 #[link(wasm_import_module = "env")]
 #[expect(unsafe_code, reason = "the SDK has no safe form of these")]
 unsafe extern "C" {
+    fn proxy_get_current_time_nanoseconds(nanoseconds: *mut u64) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_get_header_map_value(
         map: u32,
