@@ -98,6 +98,9 @@ fn numeric_date(members: &Object<'_>, member: &'static str) -> Result<Option<Tim
 /// Seconds since the epoch, fractions allowed (RFC 7519 §2 `NumericDate`), down to the millisecond. Decimal as it is written:
 /// the standard library's way over floating point rounds, and is 16 KB of code and tables.
 fn parse_numeric_date(number: &str) -> Option<Timestamp> {
+    if let Ok(seconds) = number.parse::<u32>() {
+        return Some(Timestamp::from_secs(seconds.into()));
+    }
     let (is_negative, number) = number.strip_prefix('-').map_or((false, number), |number| (true, number));
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -20,6 +20,7 @@
 )]
 
 pub mod algorithm;
+mod base64url;
 pub mod certificate;
 pub mod checks;
 pub mod claims;

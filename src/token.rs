@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     algorithm::Algorithm,
+    base64url,
     claims::Claims,
     hint::Likeness,
     json::{Json, Object},
@@ -52,6 +53,29 @@ impl<'t> TokenParts<'t> {
     ///
     /// Its length is the caller's to limit, before anything is read of it.
     pub fn decode(text: &'t [u8]) -> Result<Self, Malformed> {
+        Self::decode_at_once(text).map_or_else(|| Self::decode_apart(text), Ok)
+    }
+
+    /// In one go over the text; `None` when something is wrong.
+    fn decode_at_once(text: &'t [u8]) -> Option<Self> {
+        let mut decoded = Vec::with_capacity(text.len());
+        let header = base64url::decode_prefix(text, &mut decoded)?;
+        let header_end = decoded.len();
+        let rest = text.get(header..)?.strip_prefix(b".")?;
+        let payload = base64url::decode_prefix(rest, &mut decoded)?;
+        let payload_end = decoded.len();
+        let (encoded_payload, rest) = rest.split_at_checked(payload)?;
+        let signature = rest.strip_prefix(b".")?;
+        let is_whole = base64url::decode_prefix(signature, &mut decoded)? == signature.len();
+        let signing_input = text.get(..header.checked_add(1)?.checked_add(payload)?)?;
+        let encoded_payload = Cow::Borrowed(encoded_payload);
+        let parts =
+            Self { signing_input, encoded_payload, decoded, header_end, payload_end, form: Form::Jws };
+        is_whole.then_some(parts)
+    }
+
+    /// Part by part, which tells what is wrong.
+    fn decode_apart(text: &'t [u8]) -> Result<Self, Malformed> {
         let mut dots = memchr::memchr_iter(b'.', text);
         let (first, second) = match (dots.next(), dots.next(), dots.count()) {
             (Some(first), Some(second), 0) => (first, second),

@@ -152,13 +152,14 @@ fn try_validate(
     if let Some(admission) = remembered {
         return Ok(admission);
     }
-    policy.source.check_is_one(&text)?;
+    // What is a list is not base64url, either, and that is seen without another look at all of it.
+    let if_one = |fault: Malformed| policy.source.check_is_one(&text).err().unwrap_or_else(|| fault.into());
     if text.len() > policy.max_token_bytes {
-        return Err(Malformed::TooLong.into());
+        return Err(if_one(Malformed::TooLong).into());
     }
     let decrypted = decrypt(policy, beside, crypto.decryptor, &text, attempt)?;
     let parts = match &decrypted {
-        None => TokenParts::decode(&text)?,
+        None => TokenParts::decode(&text).map_err(if_one)?,
         Some(decrypted) => decode_decrypted(policy, decrypted)?,
     };
     let token = UntrustedToken::parse(&parts)?;
@@ -203,6 +204,7 @@ fn decrypt(
     if policy.decryption_keys.is_empty() || !is_encrypted() {
         return Ok(None);
     }
+    policy.source.check_is_one(text)?;
     let beside: Vec<_> = beside.iter().flat_map(|policy| &policy.decryption_keys).collect();
     match decryptor.decrypt(text, &policy.decryption_keys, &beside, attempt.unwrapped, attempt.now) {
         Ok(decrypted) => Ok(Some(decrypted)),
