@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     algorithm::Algorithm,
-    base64url,
+    base64url::{self, Progress},
     claims::Claims,
     hint::Likeness,
     json::{Json, Object},
@@ -58,20 +58,24 @@ impl<'t> TokenParts<'t> {
 
     /// In one go over the text; `None` when something is wrong.
     fn decode_at_once(text: &'t [u8]) -> Option<Self> {
-        let mut decoded = Vec::with_capacity(text.len());
-        let header = base64url::decode_prefix(text, &mut decoded)?;
-        let header_end = decoded.len();
+        let mut decoded = vec![0; text.len()];
+        let mut decode = |text: &[u8], start: usize| {
+            let Progress { read, written } = base64url::decode_prefix(text, decoded.get_mut(start..)?)?;
+            Some((read, start.checked_add(written)?))
+        };
+        let (header, header_end) = decode(text, 0)?;
         let rest = text.get(header..)?.strip_prefix(b".")?;
-        let payload = base64url::decode_prefix(rest, &mut decoded)?;
-        let payload_end = decoded.len();
+        let (payload, payload_end) = decode(rest, header_end)?;
         let (encoded_payload, rest) = rest.split_at_checked(payload)?;
-        let signature = rest.strip_prefix(b".")?;
-        let is_whole = base64url::decode_prefix(signature, &mut decoded)? == signature.len();
+        let encoded_signature = rest.strip_prefix(b".")?;
+        let (signature, end) = decode(encoded_signature, payload_end)?;
+        if signature != encoded_signature.len() {
+            return None;
+        }
+        decoded.truncate(end);
         let signing_input = text.get(..header.checked_add(1)?.checked_add(payload)?)?;
         let encoded_payload = Cow::Borrowed(encoded_payload);
-        let parts =
-            Self { signing_input, encoded_payload, decoded, header_end, payload_end, form: Form::Jws };
-        is_whole.then_some(parts)
+        Some(Self { signing_input, encoded_payload, decoded, header_end, payload_end, form: Form::Jws })
     }
 
     /// Part by part, which tells what is wrong.
