@@ -7,7 +7,10 @@
 use std::cell::Cell;
 
 use super::host;
-use crate::{pairs::Header, request::RequestHead};
+use crate::{
+    pairs::{self, Header},
+    request::RequestHead,
+};
 
 /// The header that may be read alone.
 pub(super) const AUTHORIZATION: &str = "authorization";
@@ -52,19 +55,30 @@ impl Sight {
             return Ok(());
         };
         self.0.set(Width::Head);
-        let shown = || host::request_header(AUTHORIZATION).ok().flatten();
-        if shown().as_deref() != Some(value) || !host::add_header(AUTHORIZATION, COPY) {
+        if !host::add_header(AUTHORIZATION, COPY) {
             return Ok(());
         }
-        let shows_both = shown().is_some_and(|both| is_list(&both, value));
-        if !host::replace_header(AUTHORIZATION, value) || shown().as_deref() != Some(value) {
+        let shown = host::request_header(AUTHORIZATION).ok().flatten();
+        // What takes the place of one copy may leave the other.
+        let is_restored = (host::replace_header(AUTHORIZATION, value) && is_only(value))
+            || (host::remove_header(AUTHORIZATION.as_bytes())
+                && host::add_header(AUTHORIZATION, value)
+                && is_only(value));
+        if !is_restored {
             return Err(Spoilt);
         }
-        if shows_both {
+        if shown.is_some_and(|both| is_list(&both, value)) {
             self.0.set(Width::Authorization);
         }
         Ok(())
     }
+}
+
+/// Whether the request has this header once, with this value.
+fn is_only(value: &[u8]) -> bool {
+    let bytes = host::request_headers();
+    let headers = bytes.as_deref().and_then(pairs::parse).unwrap_or_default();
+    RequestHead::new(&headers).values(AUTHORIZATION).eq([value])
 }
 
 /// Whether these are both copies as one list (RFC 9110 §5.3).

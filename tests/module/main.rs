@@ -34,6 +34,7 @@ mod outages;
 mod plugins;
 mod provider;
 mod refresh;
+mod sight;
 mod times;
 mod token_cache;
 mod unknown_kid;

@@ -17,7 +17,7 @@ mod wasi;
 pub(crate) use callouts::{Answer, Reaction, Script};
 pub(crate) use requests::{Request, StreamId};
 pub(crate) use signature::Verify;
-pub(crate) use state::{Callout, Level, LogLine, Outcome, Reply, Shared};
+pub(crate) use state::{Callout, Copies, Level, LogLine, Outcome, Reply, Shared};
 
 use callouts::Pending;
 use state::{Action, Phase, ROOT, Root, State, Tick};
@@ -128,6 +128,8 @@ impl Host {
             actions: Vec::new(),
             verify: setup.verify,
             verify_calls: 0,
+            copies: Copies::Joined,
+            head_reads: 0,
             violations: Vec::new(),
         };
         let mut store = Store::new(module.engine(), state);
@@ -183,6 +185,16 @@ impl Host {
         let is_good = self.add_root(configuration).is_some();
         self.remove_root(root);
         is_good
+    }
+
+    /// What it does with copies of `Authorization` from now on.
+    pub(crate) fn keep_copies(&mut self, copies: Copies) {
+        self.store.data_mut().copies = copies;
+    }
+
+    /// How often all headers of a request were asked for.
+    pub(crate) fn head_reads(&self) -> usize {
+        self.store.data().head_reads
     }
 
     /// The shared data, for another VM of the same proxy.

@@ -60,6 +60,12 @@ impl Request {
         self
     }
 
+    /// One header more, and a copy for itself, as proxies keep it that do not join copies of `authorization`.
+    pub(crate) fn copy(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_ascii_lowercase(), value.as_ref().to_vec()));
+        self
+    }
+
     /// One header more. Envoy keeps one `authorization` only, and joins a second one to it.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let name = name.to_ascii_lowercase();

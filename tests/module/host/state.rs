@@ -76,6 +76,19 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// What the proxy does with copies of `Authorization`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copies {
+    /// They stay apart, and it shows the first one.
+    Apart,
+    /// It joins them, as Envoy does.
+    Joined,
+    /// It joins them, and takes no change back.
+    Stuck,
+    /// It lets nobody write the header.
+    Protected,
+}
+
 /// What became of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
@@ -219,6 +232,9 @@ pub(crate) struct State {
     pub(crate) actions: Vec<Action>,
     pub(crate) verify: Verify,
     pub(crate) verify_calls: usize,
+    pub(crate) copies: Copies,
+    /// How often all headers of a request were asked for.
+    pub(crate) head_reads: usize,
     /// What no well-behaved module does and Envoy may or may not forgive.
     pub(crate) violations: Vec<String>,
 }

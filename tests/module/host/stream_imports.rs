@@ -2,7 +2,7 @@
 
 use super::abi::{Pairs, Status, decode_pairs, encode_pairs, give, read};
 use super::imports::started;
-use super::state::{Action, Phase, Reply, State};
+use super::state::{Action, Copies, Phase, Reply, State};
 use wasmtime::{Caller, Linker, Result};
 
 type Host<'a> = Caller<'a, State>;
@@ -30,6 +30,7 @@ fn read_headers(linker: &mut Linker<State>) -> Result<()> {
         "proxy_get_header_map_pairs",
         |mut caller: Host<'_>, number: u32, return_pointer: u32, return_length: u32| {
             started(&caller, "proxy_get_header_map_pairs")?;
+            caller.data_mut().head_reads += usize::from(number == 0);
             // Envoy gives an empty map where there is none; here it is an error, as for a single header: a filter that
             // looks at the headers of a decided request decides on nothing.
             let Some(pairs) = map(caller.data_mut(), number) else { return Ok(Status::BadArgument.code()) };
@@ -61,6 +62,29 @@ fn read_headers(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
+const AUTHORIZATION: &str = "authorization";
+
+/// Adds a header as if it had come with the request.
+fn insert(pairs: &mut Pairs, name: String, value: Vec<u8>, copies: Copies) {
+    let earlier = pairs.iter_mut().find(|(each, _)| *each == AUTHORIZATION && *each == name);
+    match (copies, earlier) {
+        (Copies::Joined | Copies::Stuck, Some((_, earlier))) => {
+            earlier.push(b',');
+            earlier.extend(value);
+        }
+        (Copies::Joined | Copies::Stuck, None) | (Copies::Apart | Copies::Protected, _) => {
+            pairs.push((name, value));
+        }
+    }
+}
+
+/// In the place of the first copy, as Envoy does.
+fn replace(pairs: &mut Pairs, name: String, value: Vec<u8>) {
+    let place = pairs.iter().position(|(each, _)| *each == name).unwrap_or(pairs.len());
+    pairs.retain(|(each, _)| *each != name);
+    pairs.insert(place, (name, value));
+}
+
 fn write_headers(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(
         "env",
@@ -75,8 +99,8 @@ fn write_headers(linker: &mut Linker<State>) -> Result<()> {
             Ok(Status::Ok.code())
         },
     )?;
-    for (function, removes, adds) in
-        [("proxy_add_header_map_value", false, true), ("proxy_replace_header_map_value", true, true)]
+    for (function, replaces) in
+        [("proxy_add_header_map_value", false), ("proxy_replace_header_map_value", true)]
     {
         linker.func_wrap(
             "env",
@@ -90,14 +114,22 @@ fn write_headers(linker: &mut Linker<State>) -> Result<()> {
                 started(&caller, function)?;
                 let name = String::from_utf8(read(&mut caller, name, length)?)?.to_ascii_lowercase();
                 let value = read(&mut caller, value, value_length)?;
+                let copies = caller.data().copies;
+                let is_refused = match copies {
+                    Copies::Apart | Copies::Joined => false,
+                    Copies::Stuck => replaces,
+                    Copies::Protected => true,
+                };
+                if name == AUTHORIZATION && is_refused {
+                    return Ok(Status::BadArgument.code());
+                }
                 let Some(pairs) = map(caller.data_mut(), number) else {
                     return Ok(Status::BadArgument.code());
                 };
-                if removes {
-                    pairs.retain(|(each, _)| *each != name);
-                }
-                if adds {
-                    pairs.push((name, value));
+                if replaces {
+                    replace(pairs, name, value);
+                } else {
+                    insert(pairs, name, value, copies);
                 }
                 Ok(Status::Ok.code())
             },
@@ -109,6 +141,9 @@ fn write_headers(linker: &mut Linker<State>) -> Result<()> {
         |mut caller: Host<'_>, number: u32, name: u32, length: u32| {
             started(&caller, "proxy_remove_header_map_value")?;
             let name = String::from_utf8(read(&mut caller, name, length)?)?.to_ascii_lowercase();
+            if name == AUTHORIZATION && caller.data().copies == Copies::Stuck {
+                return Ok(Status::BadArgument.code());
+            }
             let Some(pairs) = map(caller.data_mut(), number) else { return Ok(Status::BadArgument.code()) };
             pairs.retain(|(each, _)| *each != name);
             Ok(Status::Ok.code())
