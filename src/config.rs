@@ -66,6 +66,11 @@ impl ConfigError {
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { path: path.into(), problem: problem.into() }
     }
+
+    /// Where it is: the path of a member (`validate-jwt.audiences[0]`), empty for the whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
 }
 
 impl fmt::Display for ConfigError {

@@ -1,6 +1,7 @@
 //! Native companions of the validate-jwt filter: the command line tool and the local stack of `make run`.
 
 pub mod clock;
+pub mod convert;
 pub mod issuer;
 pub mod listen;
 pub mod signing;

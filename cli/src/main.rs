@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use validate_jwt_cli::convert::Convert;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
 
@@ -19,6 +20,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Convert(Convert),
     /// Run a local OpenID issuer that publishes keys and mints tokens in the shapes of Microsoft Entra ID.
     Issuer {
         /// Address and port to listen on. It gives a token to everyone who can reach it.
@@ -30,10 +32,11 @@ enum Command {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Issuer { listen } => run_issuer(listen).await,
+        Command::Convert(convert) => convert.run(),
+        Command::Issuer { listen } => run_issuer(listen).await.map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nothing is left to be told if standard error is gone.
             let _ignored = writeln!(io::stderr(), "validate-jwt: {error}");
