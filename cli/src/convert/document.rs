@@ -23,6 +23,7 @@ pub(super) fn find<'d>(xml: Xml<'d>, report: &mut Report) -> Vec<(&'static str, 
         search.visit(element, None);
     }
     let Search { policies, others, .. } = search;
+    tell_swallowed(xml, report);
     list(&others, xml, report);
     if policies.is_empty() && !report.has_errors() {
         report.error(
@@ -112,6 +113,18 @@ impl<'d> Search<'d, '_> {
 
 fn kind_of(element: Element<'_, '_>) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| element.is_element() && element.tag_name().name() == *kind)
+}
+
+/// Tells expressions that seem to hold a policy: their end was found elsewhere than API Management finds it.
+fn tell_swallowed(xml: Xml<'_>, report: &mut Report) {
+    for (range, code) in xml.expressions() {
+        if let Some(kind) = KINDS.iter().find(|kind| code.contains(&format!("<{kind}"))) {
+            report.error(
+                range.start,
+                format!("`<{kind}` stands in the policy expression that starts here; close its brackets and quotes before"),
+            );
+        }
+    }
 }
 
 /// Tells every other element once.

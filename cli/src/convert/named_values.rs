@@ -46,10 +46,10 @@ impl NamedValues {
         Ok(())
     }
 
-    /// Puts the values into a text, once: a value that names another is left as it is. The error has the name of one that is
-    /// not there.
-    pub(super) fn fill(&self, text: &str) -> Result<String, String> {
-        let mut filled = String::new();
+    /// Puts the values into a text, once: a value that names another is left as it is. The error has the names of those that
+    /// are not there.
+    pub(super) fn fill(&self, text: &str) -> Result<String, Vec<String>> {
+        let (mut filled, mut missing) = (String::new(), Vec::new());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
             let named = after.split_once("}}").map(|(name, after)| (name.trim(), after));
@@ -59,13 +59,15 @@ impl NamedValues {
                 rest = after;
                 continue;
             };
-            let value = self.0.get(name).ok_or_else(|| Excerpt(name).to_string())?;
             filled.push_str(before);
-            filled.push_str(value);
+            match self.0.get(name) {
+                Some(value) => filled.push_str(value),
+                None => missing.push(Excerpt(name).to_string()),
+            }
             rest = after;
         }
         filled.push_str(rest);
-        Ok(filled)
+        if missing.is_empty() { Ok(filled) } else { Err(missing) }
     }
 }
 
@@ -91,14 +93,15 @@ mod tests {
         for (text, filled) in [
             ("no name", Ok("no name")),
             ("{{tenant}}", Ok("contoso")),
-            ("x{{ key }}y{{tenant}}", Ok("xa=by")),
+            ("x{{ key }}y{{tenant}}", Ok("xa=bycontoso")),
             ("{{nested}}", Ok("{{tenant}}")),
             ("{{unicode-ä}}", Ok("1")),
-            ("{{other}}", Err("other")),
+            ("{{other}}{{tenant}}{{more}}", Err(["other", "more"])),
             ("{{a b}}", Ok("{{a b}}")),
             ("{{", Ok("{{")),
         ] {
-            let filled = filled.map(|text| text.replace("xa=by", "xa=bycontoso")).map_err(str::to_owned);
+            let filled =
+                filled.map(str::to_owned).map_err(|names: [&str; 2]| names.map(str::to_owned).to_vec());
             assert_eq!(values.fill(text), filled, "{text}");
         }
     }

@@ -36,14 +36,16 @@ impl<'c> Values<'c> {
     fn fill(&self, written: &Written, report: &mut Report) -> Option<Filled> {
         let text = match self.options.named_values.fill(&written.text) {
             Ok(text) => text,
-            Err(name) => {
-                report.error(
-                    written.at,
-                    format!(
-                        "the named value `{name}` is not known here; give it by `--named-value {name}=VALUE` or \
-                         `--named-values FILE`"
-                    ),
-                );
+            Err(names) => {
+                for name in names {
+                    report.error(
+                        written.at,
+                        format!(
+                            "the named value `{name}` is not known here; give it by `--named-value {name}=VALUE` or \
+                             `--named-values FILE`"
+                        ),
+                    );
+                }
                 return None;
             }
         };
@@ -72,17 +74,23 @@ impl<'c> Values<'c> {
 
     /// A text in which the host may stand that a request names.
     pub(super) fn audience(&self, written: &Written, report: &mut Report) -> Option<String> {
-        match self.fill(written, report)? {
-            Filled::Literal(text) if text.contains(REQUEST_HOST) => {
-                report.error(
-                    written.at,
-                    format!("has the text `{REQUEST_HOST}`, which would be the host that the request names; remove it"),
-                );
-                None
+        let (text, hosts) = match self.fill(written, report)? {
+            Filled::Literal(text) => (text, 0),
+            Filled::Expression(code) => {
+                let text = self.evaluate(&code, written.at, true, report)?;
+                (text, if self.options.host.is_none() { hosts_in(&code) } else { 0 })
             }
-            Filled::Literal(text) => Some(text),
-            Filled::Expression(code) => self.evaluate(&code, written.at, true, report),
+        };
+        if text.matches(REQUEST_HOST).count() > hosts {
+            report.error(
+                written.at,
+                format!(
+                    "has the text `{REQUEST_HOST}`, which would be the host that the request names; remove it"
+                ),
+            );
+            return None;
         }
+        Some(text)
     }
 
     /// A secret, which no message quotes.
@@ -225,5 +233,18 @@ impl<'c> Values<'c> {
             format!("the expression becomes the cookie `{}`, as the command line says", Excerpt(cookie)),
         );
         Some(("token-value", Node::object(at, [("cookie", Some(Node::text(at, cookie)))])))
+    }
+}
+
+/// How often an expression puts in the host that the request names.
+fn hosts_in(code: &str) -> usize {
+    match expression::read(code) {
+        Meaning::Text(pieces) => pieces.iter().filter(|piece| **piece == Piece::RequestHost).count(),
+        Meaning::Header(_)
+        | Meaning::HeaderWithoutScheme(_)
+        | Meaning::Parameter(_)
+        | Meaning::Variable(_)
+        | Meaning::LastError
+        | Meaning::Other => 0,
     }
 }
