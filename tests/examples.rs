@@ -41,7 +41,7 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 
 fn documents() -> Vec<PathBuf> {
     let mut documents = files("docs", "md");
-    for folder in ["", "filter-config", "envoy"] {
+    for folder in ["", "docs/guides", "filter-config", "envoy"] {
         documents.extend(files(folder, "md"));
     }
     documents

@@ -7,11 +7,14 @@
     reason = "helpers of tests, which may fail loudly"
 )]
 
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/samples.rs"]
 mod samples;
 mod support;
 
-use samples::{base_port, printed};
+use ports::base_port;
+use samples::printed;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
