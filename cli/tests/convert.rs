@@ -160,6 +160,16 @@ fn byte_order_marks_line_ends_and_declarations_change_nothing() {
 }
 
 #[test]
+fn several_documents_are_read_as_one() {
+    let document =
+        |policy: &str| format!("<policies><inbound><base/>{policy}</inbound><outbound/></policies>\n");
+    let second = POLICY.replace("idp.example.com/a", "idp.example.com/b");
+    let both = converted(&(document(POLICY) + "<fragment>" + &second + "</fragment>")).json.unwrap();
+    assert_eq!(converted(&document(&format!("{POLICY}{second}"))).json.as_ref(), Some(&both));
+    assert!(both.contains(r#""all-of""#), "{both}");
+}
+
+#[test]
 fn places_are_those_of_the_document() {
     let bad = POLICY.replace("url=\"https://idp.example.com/a\"", "url=\"ftp://ü\"");
     for (document, place) in [

@@ -176,9 +176,12 @@ const DECIDES: [(&str, &str); 9] = [
 const STANDS_FOR_OTHERS: [(&str, &str); 2] = [
     (
         "base",
-        "in `<inbound>` it stands for the policies of the scope above; if one of them validates tokens, convert that as well",
+        "in `<inbound>` it stands for the policies of the scope above; if one of them validates tokens, convert both documents as one (`cat above.xml policy.xml | validate-jwt convert -`)",
     ),
-    ("include-fragment", "if the fragment validates tokens, convert it as well"),
+    (
+        "include-fragment",
+        "if the fragment validates tokens, convert both documents as one (`cat fragment.xml policy.xml | validate-jwt convert -`)",
+    ),
 ];
 
 /// Tells where other elements make use of the token that a policy puts into a variable.
