@@ -167,6 +167,13 @@ fn several_documents_are_read_as_one() {
     let both = converted(&(document(POLICY) + "<fragment>" + &second + "</fragment>")).json.unwrap();
     assert_eq!(converted(&document(&format!("{POLICY}{second}"))).json.as_ref(), Some(&both));
     assert!(both.contains(r#""all-of""#), "{both}");
+    let declared = |text: String| format!("\u{feff}<?xml version=\"1.0\" encoding=\"ütf-8\"?>\r\n{text}\r\n");
+    let declared = declared(document(POLICY)) + &declared(second);
+    let conversion = converted(&declared);
+    assert_eq!(conversion.json.as_ref(), Some(&both), "{}", conversion.report);
+    assert_eq!(conversion.report.lines().count(), 1, "{}", conversion.report);
+    let place = converted(&declared.replace("com/b", "com/ b")).report;
+    assert!(place.contains("p.xml:5:63: error: "), "{place}");
 }
 
 #[test]

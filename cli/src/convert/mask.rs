@@ -17,6 +17,9 @@ pub(super) const MAX_ATTRIBUTES: usize = 128;
 /// The most declarations of namespaces in a document: each element may carry all of them.
 pub(super) const MAX_NAMESPACES: usize = 64;
 
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+
 /// A document whose expressions are covered.
 #[derive(Debug)]
 pub(super) struct Masked {
@@ -47,29 +50,57 @@ impl Expression {
 /// Covers the expressions of a document: those that start an attribute's value or the text of an element, which is where API
 /// Management looks for them. What is not XML otherwise is left to the parser.
 pub(super) fn mask(text: &str) -> Result<Masked, Message> {
-    let mut scanner = Scanner { text, at: 0, expressions: Vec::new(), depth: 0, roots: 0, namespaces: 0 };
+    let mut scanner = Scanner {
+        text,
+        at: 0,
+        expressions: Vec::new(),
+        declarations: Vec::new(),
+        depth: 0,
+        roots: 0,
+        namespaces: 0,
+    };
     scanner.scan()?;
-    let mut masked = String::with_capacity(text.len());
+    let ranges = scanner.expressions.iter().map(|expression| &expression.range);
+    let masked = cover(text, ranges, |character| match character {
+        '<' | '>' | '&' | '"' | '\'' => '_',
+        '\n' | '\r' | '\t' => character,
+        control if control.is_ascii_control() => '_',
+        _ => character,
+    });
+    let masked = cover(&masked, scanner.declarations.iter(), |character| match character {
+        '\n' | '\r' => character,
+        _ => ' ',
+    });
+    Ok(Masked { text: masked, expressions: scanner.expressions, roots: scanner.roots })
+}
+
+/// The text with other characters in `ranges`, of which no byte is lost.
+fn cover<'r>(
+    text: &str,
+    ranges: impl Iterator<Item = &'r Range<usize>>,
+    other: impl Fn(char) -> char,
+) -> String {
+    let mut covered = String::with_capacity(text.len());
     let mut end = 0;
-    for Expression { range, .. } in &scanner.expressions {
-        masked.push_str(text.get(end..range.start).unwrap_or_default());
-        let covered = text.get(range.clone()).unwrap_or_default().chars().map(|character| match character {
-            '<' | '>' | '&' | '"' | '\'' => '_',
-            '\n' | '\r' | '\t' => character,
-            control if control.is_ascii_control() => '_',
-            _ => character,
-        });
-        masked.extend(covered);
+    for range in ranges {
+        covered.push_str(text.get(end..range.start).unwrap_or_default());
+        for character in text.get(range.clone()).unwrap_or_default().chars() {
+            let other = other(character);
+            let count = character.len_utf8().checked_div(other.len_utf8()).unwrap_or(1);
+            covered.extend(std::iter::repeat_n(other, count));
+        }
         end = range.end;
     }
-    masked.push_str(text.get(end..).unwrap_or_default());
-    Ok(Masked { text: masked, expressions: scanner.expressions, roots: scanner.roots })
+    covered.push_str(text.get(end..).unwrap_or_default());
+    covered
 }
 
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
     expressions: Vec<Expression>,
+    /// Declarations (`<?xml …?>`) and byte order marks: of several documents, only the first may have one.
+    declarations: Vec<Range<usize>>,
     depth: usize,
     roots: usize,
     namespaces: usize,
@@ -99,7 +130,11 @@ impl<'t> Scanner<'t> {
     fn scan(&mut self) -> Result<(), Message> {
         while !self.rest().is_empty() {
             self.skip_blanks();
-            if starts_expression(self.rest()) {
+            if self.depth == 0 && self.rest().starts_with(MARK) {
+                let start = self.at;
+                self.at = start.saturating_add(MARK.len_utf8());
+                self.declarations.push(start..self.at);
+            } else if starts_expression(self.rest()) {
                 self.expression()?;
             }
             self.skip(|character| character != '<');
@@ -109,7 +144,11 @@ impl<'t> Scanner<'t> {
             } else if rest.starts_with("<![CDATA[") {
                 self.skip_past("]]>");
             } else if rest.starts_with("<?") {
+                let start = self.at;
                 self.skip_past("?>");
+                if self.depth == 0 && rest.starts_with("<?xml ") {
+                    self.declarations.push(start..self.at);
+                }
             } else if rest.starts_with("<!") {
                 return Err(Message::error(
                     self.at,

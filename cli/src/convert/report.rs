@@ -93,3 +93,26 @@ impl Report {
         lines.concat()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_stand_in_the_order_of_the_document_and_errors_are_never_left_out() {
+        let (source, _) = Source::read("p", b"ab\ncd");
+        let mut report = Report::default();
+        assert!(!report.has_errors());
+        for _ in 0..MAX_MESSAGES {
+            report.note(0, "n");
+        }
+        report.warning(None, "w");
+        report.error(4, "e");
+        assert!(report.has_errors());
+        let text = report.render(&source);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), MAX_MESSAGES + 1);
+        assert_eq!(lines.first(), Some(&"p:1:1: note: n"));
+        assert_eq!(lines.last_chunk(), Some(&["p:2:2: error: e", "p: warning: w", "p: 2 more like these"]));
+    }
+}

@@ -41,12 +41,7 @@ impl Prepared {
         if roots < 2 {
             return Self { text, shift: 0, expressions };
         }
-        let declaration =
-            if text.starts_with("<?xml ") { text.find("?>").unwrap_or(0).saturating_add(2) } else { 0 };
-        let blank: String =
-            text.chars().take(declaration).map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
-        let rest = text.get(blank.len()..).unwrap_or_default();
-        let text = format!("{}{blank}{rest}{}", WRAPPER.0, WRAPPER.1);
+        let text = format!("{}{text}{}", WRAPPER.0, WRAPPER.1);
         Self { text, shift: WRAPPER.0.len(), expressions }
     }
 
