@@ -6,7 +6,11 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use validate_jwt::time::Timestamp;
+use validate_jwt_cli::check;
+use validate_jwt_cli::clock;
 use validate_jwt_cli::convert::Convert;
+use validate_jwt_cli::exit::Exit;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
 
@@ -18,9 +22,14 @@ struct Arguments {
     command: Command,
 }
 
+/// What a command prints and how it ends, or what went wrong.
+type Told = Result<(String, Exit), Box<dyn Error>>;
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Convert(Convert),
+    /// Say of configurations what the filter would say when it loads them, and what else is hardly meant.
+    Check(check::Arguments),
     /// Run a local OpenID issuer that publishes keys and mints tokens in the shapes of Microsoft Entra ID.
     Issuer {
         /// Address and port to listen on. It gives a token to everyone who can reach it.
@@ -31,17 +40,35 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Convert(convert) => convert.run(),
-        Command::Issuer { listen } => run_issuer(listen).await.map(|()| ExitCode::SUCCESS),
+    let told = match Arguments::try_parse() {
+        Ok(arguments) => run(arguments.command).await,
+        // The exit code of a wrong argument must not be that of a refused token.
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Other } else { Exit::Fine };
+            let _ignored = error.print();
+            return exit.into();
+        }
     };
-    match result {
-        Ok(code) => code,
+    let told = told.and_then(|(text, exit)| {
+        io::stdout().write_all(text.as_bytes())?;
+        Ok(exit)
+    });
+    match told {
+        Ok(exit) => exit.into(),
         Err(error) => {
             // Nothing is left to be told if standard error is gone.
             let _ignored = writeln!(io::stderr(), "validate-jwt: {error}");
-            ExitCode::FAILURE
+            Exit::Other.into()
         }
+    }
+}
+
+async fn run(command: Command) -> Told {
+    let now = Timestamp::from_secs(i64::try_from(clock::now()).unwrap_or(i64::MAX));
+    match command {
+        Command::Convert(convert) => convert.run(),
+        Command::Check(arguments) => Ok(check::run(&arguments, now)?),
+        Command::Issuer { listen } => run_issuer(listen).await.map(|()| (String::new(), Exit::Fine)),
     }
 }
 

@@ -4,12 +4,12 @@ use std::{
     fs::File,
     io::{self, Read, Write as _},
     path::PathBuf,
-    process::ExitCode,
 };
 
 use clap::Args;
 
 use super::{ConvertOptions, NamedValues, convert, source::MAX_POLICY_BYTES};
+use crate::exit::Exit;
 
 /// Convert a policy of Azure API Management (XML) to the filter's configuration (JSON).
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ quotes and `<` are welcome. Finds every <validate-jwt> and <validate-azure-ad-to
 The configuration goes to standard output, once the filter's own parser has accepted it; what there is to say about the \
 document to standard error, with line and column.
 
-Exit status: 0 converted (there may be warnings and notes), 1 something could not be converted (then there is no output), \
-2 wrong arguments.",
+Exit status: 0 converted (there may be warnings and notes), 1 something could not be converted, or wrong arguments (then \
+there is no output).",
     after_long_help = "Examples:
   validate-jwt convert policy.xml > filter.json
   validate-jwt convert policy.xml --cluster login.microsoftonline.com=entra
@@ -69,17 +69,14 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
 
 impl Convert {
     /// Converts, and writes what came of it. The error is about files and streams.
-    pub fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    pub fn run(self) -> Result<(String, Exit), Box<dyn std::error::Error>> {
         let name = self.policy.display().to_string();
         let is_standard_input = name == "-";
         let document = read(&self.policy, is_standard_input).map_err(|error| format!("{name}: {error}"))?;
         let name = if is_standard_input { "<stdin>".to_owned() } else { name };
         let conversion = convert(&name, &document, &self.options()?);
         io::stderr().write_all(conversion.report.as_bytes())?;
-        let Some(json) = conversion.json else { return Ok(ExitCode::FAILURE) };
-        io::stdout().write_all(json.as_bytes())?;
-        io::stdout().flush()?;
-        Ok(ExitCode::SUCCESS)
+        Ok(conversion.json.map_or_else(|| (String::new(), Exit::Other), |json| (json, Exit::Fine)))
     }
 
     fn options(self) -> Result<ConvertOptions, String> {

@@ -1,0 +1,194 @@
+//! `validate-jwt check`: what the filter would say of a configuration when it loads it, and what else is hardly meant.
+
+mod remedies;
+mod warnings;
+
+use crate::exit::Exit;
+use crate::input;
+use clap::Args;
+use rand_core::OsRng;
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use validate_jwt::config::{ConfigError, Configuration, Environment};
+use validate_jwt::time::Timestamp;
+
+/// What `check` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  validate-jwt check policy.json
+  validate-jwt check --assume-env filter-config/*.json
+  validate-jwt convert policy.xml | validate-jwt check -
+
+Exit code: 0 the filter takes every configuration, with warnings or without; 3 it refuses one; 1 anything else.")]
+pub struct Arguments {
+    /// Configurations of the filter (JSON); `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Take variables for set that are not: a new secret or private key stands in for each `…-from-env`, which is else read from
+    /// the environment of this command. A private key that stands beside its certificate must be set.
+    #[arg(long)]
+    assume_env: bool,
+    /// How it is told.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How a result is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For scripts: one JSON document.
+    Json,
+}
+
+/// What is to be said of one place of a configuration that the filter takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// Its JSON path.
+    pub path: String,
+    /// What is the matter.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// What was found in one configuration.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What it is called.
+    pub name: String,
+    /// What the filter would say: nothing when it takes it.
+    pub refused: Option<ConfigError>,
+    /// What is allowed but hardly meant.
+    pub warnings: Vec<Warning>,
+    /// The variables that were taken for set.
+    pub assumed: Vec<String>,
+}
+
+/// Checks every file; what is to be printed, and how to end. A file that cannot be read is an error of the whole.
+pub fn run(arguments: &Arguments, now: Timestamp) -> Result<(String, Exit), String> {
+    let mut reports = Vec::new();
+    for file in &arguments.files {
+        let text = input::read(file)?;
+        reports.push(check(
+            input::shown(file),
+            &text,
+            &|name| input::environment(name),
+            arguments.assume_env,
+            now,
+        ));
+    }
+    let refused = reports.iter().any(|report| report.refused.is_some());
+    let told = match arguments.format {
+        Format::Text => reports.iter().map(Report::text).collect(),
+        Format::Json => {
+            let reports: Vec<_> = reports.iter().map(Report::json).collect();
+            format!("{:#}\n", json!({ "files": reports }))
+        }
+    };
+    Ok((told, if refused { Exit::BadConfiguration } else { Exit::Fine }))
+}
+
+/// Checks the text of one configuration, by the filter's own parser. With `assume`, a variable that `environment` does not have
+/// is a secret that every algorithm takes.
+pub fn check(name: &str, text: &[u8], environment: Environment<'_>, assume: bool, now: Timestamp) -> Report {
+    let written: Value = serde_json::from_slice(text).unwrap_or_default();
+    let mut assumed = if assume { variables(&written) } else { BTreeMap::new() };
+    assumed.retain(|name, _| environment(name).is_none());
+    let with_assumed =
+        |name: &str| environment(name).or_else(|| assumed.get(name).and_then(|kind| kind.stand_in()));
+    let parsed = Configuration::parse(text, &with_assumed);
+    let (refused, warnings) = match parsed {
+        Err(error) => (Some(error), Vec::new()),
+        Ok(configuration) => (None, warnings::of(&configuration, &written, now)),
+    };
+    Report { name: name.to_owned(), refused, warnings, assumed: assumed.into_keys().collect() }
+}
+
+/// What a variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Secret,
+    PrivateKey,
+}
+
+impl Kind {
+    /// 64 bytes in Base64, long enough for HS512 and of a length that content encryption takes; or a new private key, which
+    /// belongs to no certificate.
+    fn stand_in(self) -> Option<String> {
+        match self {
+            Self::Secret => Some(format!("{}==", "A".repeat(86))),
+            Self::PrivateKey => {
+                let key = RsaPrivateKey::new(&mut OsRng, 2048).ok()?;
+                key.to_pkcs8_pem(LineEnding::LF).ok().map(|pem| pem.to_string())
+            }
+        }
+    }
+}
+
+/// The variables that are to hold secrets, wherever they are named.
+fn variables(written: &Value) -> BTreeMap<String, Kind> {
+    let mut found = BTreeMap::new();
+    match written {
+        Value::Object(members) => {
+            for (member, kind) in
+                [("value-from-env", Kind::Secret), ("private-key-from-env", Kind::PrivateKey)]
+            {
+                let name = members.get(member).and_then(Value::as_str);
+                found.extend(name.map(|name| (name.to_owned(), kind)));
+            }
+            found.extend(members.values().flat_map(variables));
+        }
+        Value::Array(elements) => found.extend(elements.iter().flat_map(variables)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    found
+}
+
+impl Report {
+    /// For people: a line for the file, and two for each warning.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let name = &self.name;
+        let verdict = self.refused.as_ref().map_or_else(
+            || match self.warnings.len() {
+                0 => "ok".to_owned(),
+                1 => "ok, with a warning".to_owned(),
+                many => format!("ok, with {many} warnings"),
+            },
+            |error| format!("error: {error}"),
+        );
+        let _infallible = writeln!(text, "{name}: {verdict}");
+        for Warning { path, problem, remedy } in &self.warnings {
+            let _infallible = writeln!(text, "{name}: warning: {path}: {problem}\n  remedy: {remedy}");
+        }
+        for variable in &self.assumed {
+            let _infallible = writeln!(text, "{name}: note: `{variable}` is not set; taken for a good one");
+        }
+        text
+    }
+
+    /// For scripts.
+    fn json(&self) -> Value {
+        let warnings: Vec<_> = self
+            .warnings
+            .iter()
+            .map(|warning| json!({ "path": warning.path, "problem": warning.problem, "remedy": warning.remedy }))
+            .collect();
+        json!({
+            "file": self.name,
+            "loads": self.refused.is_none(),
+            "error": self.refused.as_ref().map(ToString::to_string),
+            "warnings": warnings,
+            "assumed": self.assumed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
