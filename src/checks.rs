@@ -9,27 +9,85 @@ use crate::{
     rejection::{Malformed, Rejection},
     request::RequestHead,
     time::Timestamp,
-    token::VerifiedToken,
+    token::{Claimed, VerifiedToken},
 };
 
-/// Checks everything that the policy asks of the claims of a token that came with the request `head`; the first rule that fails
-/// decides (APIM's order: lifetime, audience, applications, claims; the issuer was checked when the keys were chosen).
+/// One rule about claims.
+#[derive(Clone, Copy, Debug)]
+pub enum Check<'p> {
+    /// `exp` and `nbf`
+    Lifetime,
+    /// `ver` (`validate-azure-ad-token`)
+    Version,
+    /// `aud`
+    Audience,
+    /// `azp` or `appid`, and `aud` as an application (`validate-azure-ad-token`)
+    Applications,
+    /// One of `required-claims`.
+    RequiredClaim(&'p RequiredClaim),
+}
+
+impl<'p> Check<'p> {
+    /// The rules of a policy in the order in which they are applied (APIM's: lifetime, audience, applications, claims; the issuer
+    /// was checked when the keys were chosen).
+    pub fn of(policy: &'p Policy) -> impl Iterator<Item = Self> {
+        let (version, applications) = match policy.entra {
+            Some(_) => (Some(Self::Version), Some(Self::Applications)),
+            None => (None, None),
+        };
+        let rules = [Some(Self::Lifetime), version, Some(Self::Audience), applications];
+        rules.into_iter().flatten().chain(policy.required_claims.iter().map(Self::RequiredClaim))
+    }
+
+    /// Whether a token that came with the request `head` meets the rule.
+    pub fn run(
+        self,
+        policy: &Policy,
+        token: VerifiedToken<'_>,
+        head: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        self.look(policy, token.claims(), head, now)
+    }
+
+    /// Whether a token would meet the rule if it were what it claims to be: for who asks why, and for nothing else.
+    pub fn try_claimed(
+        self,
+        policy: &Policy,
+        claimed: Claimed<'_>,
+        head: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        self.look(policy, claimed.claims(), head, now)
+    }
+
+    fn look(
+        self,
+        policy: &Policy,
+        claims: &Claims<'_>,
+        head: RequestHead<'_>,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        match self {
+            Self::Lifetime => check_lifetime(policy, Lifetime::of(claims), now),
+            Self::Version => Entra::check_version(claims),
+            Self::Audience => check_audience(policy, claims, head),
+            Self::Applications => {
+                policy.entra.as_ref().map_or(Ok(()), |entra| entra.check_applications(claims))
+            }
+            Self::RequiredClaim(required) => check_claim(required, claims),
+        }
+    }
+}
+
+/// Checks everything that the policy asks of the claims of a token; the first rule that fails decides.
 pub fn check_all(
     policy: &Policy,
     token: VerifiedToken<'_>,
     head: RequestHead<'_>,
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    let claims = token.claims();
-    check_lifetime(policy, Lifetime::of(claims), now)?;
-    if policy.entra.is_some() {
-        Entra::check_version(claims)?;
-    }
-    check_audience(policy, claims, head)?;
-    if let Some(entra) = &policy.entra {
-        entra.check_applications(claims)?;
-    }
-    policy.required_claims.iter().try_for_each(|required| check_claim(required, claims))
+    Check::of(policy).try_for_each(|check| check.run(policy, token, head, now))
 }
 
 /// The dates between which a token may be used.

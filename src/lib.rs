@@ -31,6 +31,7 @@ pub mod discovery;
 pub mod edit;
 pub mod entra;
 pub mod excerpt;
+pub mod explain;
 pub mod extract;
 #[cfg(any(target_family = "wasm", fuzzing))]
 mod filter;

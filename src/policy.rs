@@ -120,6 +120,11 @@ impl ApplicationId {
         Self(text.into())
     }
 
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether `text` is this id.
     pub fn is(&self, text: &str) -> bool {
         if crate::issuer::is_guid(&self.0) { self.0.eq_ignore_ascii_case(text) } else { self.0 == text }

@@ -183,6 +183,11 @@ impl<'t> UntrustedToken<'t> {
         Likeness::of(&self.claims)
     }
 
+    /// Everything that it claims: for who asks why it is refused, and for nothing that decides.
+    pub fn claimed(&self) -> Claimed<'_> {
+        Claimed { claims: &self.claims }
+    }
+
     /// The token as one that may be believed, when `key` verifies its signature under `algorithm`.
     pub fn verify(
         &self,
@@ -228,6 +233,19 @@ impl<'u> VerifiedToken<'u> {
     /// The payload as it stands in the token, in base64url.
     pub fn encoded_payload(&self) -> &'u [u8] {
         &self.token.parts.encoded_payload
+    }
+}
+
+/// What a token claims that nobody verified. No decision takes it: only [`VerifiedToken`] leads to one.
+#[derive(Clone, Copy)]
+pub struct Claimed<'u> {
+    claims: &'u Claims<'u>,
+}
+
+impl<'u> Claimed<'u> {
+    /// The claims, as the token has them.
+    pub fn claims(self) -> &'u Claims<'u> {
+        self.claims
     }
 }
 
@@ -296,6 +314,12 @@ impl fmt::Debug for UntrustedToken<'_> {
 impl fmt::Debug for JoseHeader<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JoseHeader(…)")
+    }
+}
+
+impl fmt::Debug for Claimed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claimed(…)")
     }
 }
 

@@ -193,7 +193,7 @@ fn is_still_good(policy: &Policy, remembered: &Remembered, keys: &KeyStore, now:
 
 /// What a token holds that is encrypted, five parts between dots (RFC 7516 §7.1), when the policy has keys for it; `None` for
 /// any other text.
-fn decrypt(
+pub(crate) fn decrypt(
     policy: &Policy,
     beside: &[Rc<Policy>],
     decryptor: &Decryptor,
@@ -214,7 +214,10 @@ fn decrypt(
 }
 
 /// The token that was encrypted: signed, or bare claims where the policy takes unsigned tokens.
-fn decode_decrypted<'d>(policy: &Policy, decrypted: &'d Decrypted) -> Result<TokenParts<'d>, Malformed> {
+pub(crate) fn decode_decrypted<'d>(
+    policy: &Policy,
+    decrypted: &'d Decrypted,
+) -> Result<TokenParts<'d>, Malformed> {
     let text = decrypted.plaintext();
     match (text.trim_ascii_start().starts_with(b"{"), &policy.unsigned) {
         (false, _) => TokenParts::decode(text),
@@ -235,7 +238,7 @@ impl Quote {
 
 /// Finds the key that verifies the token: allow-listed algorithm, then the keys that may vouch for its issuer. A token that
 /// nobody signed needs none, where the policy takes it; its issuer must be allowed all the same.
-fn find_key<'u>(
+pub(crate) fn find_key<'u>(
     policy: &Policy,
     keys: &KeyStore,
     verifier: &Verifier,
@@ -272,7 +275,7 @@ fn find_key<'u>(
 
 /// `options.token-types`: the JOSE `typ` is a media type (RFC 7515 §4.1.9), without `application/` where there is no other `/`,
 /// in small letters or not.
-fn check_type(policy: &Policy, token: &UntrustedToken<'_>) -> Result<(), Undecided> {
+pub(crate) fn check_type(policy: &Policy, token: &UntrustedToken<'_>) -> Result<(), Undecided> {
     let Some(allowed) = &policy.token_types else {
         return Ok(());
     };

@@ -22,6 +22,7 @@ use std::sync::LazyLock;
 use validate_jwt::config::Configuration;
 use validate_jwt::decision::{Decision, Passage, Refused, decide};
 use validate_jwt::edit::Edit;
+use validate_jwt::explain::{Finding, explain};
 use validate_jwt::jwe::{Decryptor, Unwrapped};
 use validate_jwt::keys::{Action, KeyStore, RequestId, Response, Waited, Wish};
 use validate_jwt::policy::Refusal;
@@ -31,7 +32,7 @@ use validate_jwt::request::RequestHead;
 use validate_jwt::signature::Verifier;
 use validate_jwt::time::Timestamp;
 use validate_jwt::token_cache::TokenCache;
-use validate_jwt::validate::{Attempt, Crypto};
+use validate_jwt::validate::{Attempt, Crypto, Outcome, validate};
 
 /// So many cases the table must hold.
 const CASES: usize = 200;
@@ -103,6 +104,7 @@ impl Plugin {
         let head = RequestHead::new(&view).with_properties(&property);
         let crypto = Crypto { verifier: &self.verifier, decryptor: &self.decryptor, cache: &self.cache };
         let attempt = Attempt { head, waited, unwrapped, now };
+        self.assert_explained(crypto, attempt);
         Step::Observed(match decide(&self.configuration.rulebook, &self.keys, crypto, attempt) {
             Decision::AwaitKeys { wish, .. } => return Step::Waits(*wish),
             Decision::Refuse { refused, .. } => Observed::Refused(answer(&refused, head)),
@@ -117,6 +119,28 @@ impl Plugin {
                 Observed::Passed { upstream: texts(&self.edit(headers, edits)), reported }
             }
         })
+    }
+
+    /// The explanation of the request comes to what each policy comes to, whatever that is.
+    fn assert_explained(&self, crypto: Crypto<'_>, attempt: Attempt<'_>) {
+        let account = explain(&self.configuration.rulebook, &self.keys, crypto, attempt);
+        let beside =
+            account.requirement.map(|requirement| requirement.policies.as_slice()).unwrap_or_default();
+        assert_eq!(account.policies.len(), beside.len());
+        for (policy, explanation) in &account.policies {
+            let is_undecided = explanation.steps.iter().any(|step| step.finding == Finding::Undecided);
+            match validate(policy, beside, &self.keys, crypto, attempt) {
+                Outcome::Allow(_) => assert!(explanation.is_allowed(), "{explanation:#?}"),
+                Outcome::AwaitKeys(_) => assert!(is_undecided, "{explanation:#?}"),
+                Outcome::Deny(denial) if denial.rejection.reason() == Reason::DiscoveryUnavailable => {
+                    assert!(is_undecided, "{explanation:#?}");
+                }
+                Outcome::Deny(denial) => {
+                    assert_eq!(explanation.rejection(), Some(&denial.rejection), "{explanation:#?}");
+                    assert!(explanation.is_refused_anyway() && !explanation.is_allowed());
+                }
+            }
+        }
     }
 
     /// What the upstream sees.

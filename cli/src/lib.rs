@@ -4,6 +4,7 @@ pub mod check;
 pub mod clock;
 pub mod convert;
 pub mod exit;
+pub mod explain;
 pub mod input;
 pub mod issuer;
 pub mod listen;

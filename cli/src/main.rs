@@ -11,6 +11,7 @@ use validate_jwt_cli::check;
 use validate_jwt_cli::clock;
 use validate_jwt_cli::convert::Convert;
 use validate_jwt_cli::exit::Exit;
+use validate_jwt_cli::explain;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
 
@@ -30,6 +31,8 @@ enum Command {
     Convert(Convert),
     /// Say of configurations what the filter would say when it loads them, and what else is hardly meant.
     Check(check::Arguments),
+    /// Explain what the filter makes of a request: every check, with expected and actual, and what to do.
+    Explain(Box<explain::Arguments>),
     /// Run a local OpenID issuer that publishes keys and mints tokens in the shapes of Microsoft Entra ID.
     Issuer {
         /// Address and port to listen on. It gives a token to everyone who can reach it.
@@ -68,6 +71,7 @@ async fn run(command: Command) -> Told {
     match command {
         Command::Convert(convert) => convert.run(),
         Command::Check(arguments) => Ok(check::run(&arguments, now)?),
+        Command::Explain(arguments) => Ok(explain::run(&arguments, now)?),
         Command::Issuer { listen } => run_issuer(listen).await.map(|()| (String::new(), Exit::Fine)),
     }
 }
