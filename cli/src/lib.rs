@@ -8,4 +8,5 @@ pub mod explain;
 pub mod input;
 pub mod issuer;
 pub mod listen;
+pub mod schema;
 pub mod signing;

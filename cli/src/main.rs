@@ -14,6 +14,7 @@ use validate_jwt_cli::exit::Exit;
 use validate_jwt_cli::explain;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
+use validate_jwt_cli::schema::SCHEMA;
 
 /// Companions of the validate-jwt filter.
 #[derive(Debug, Parser)]
@@ -33,6 +34,8 @@ enum Command {
     Check(check::Arguments),
     /// Explain what the filter makes of a request: every check, with expected and actual, and what to do.
     Explain(Box<explain::Arguments>),
+    /// Print the JSON Schema (2020-12) of the configuration, by which editors complete and check it.
+    Schema,
     /// Run a local OpenID issuer that publishes keys and mints tokens in the shapes of Microsoft Entra ID.
     Issuer {
         /// Address and port to listen on. It gives a token to everyone who can reach it.
@@ -72,6 +75,7 @@ async fn run(command: Command) -> Told {
         Command::Convert(convert) => convert.run(),
         Command::Check(arguments) => Ok(check::run(&arguments, now)?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, now)?),
+        Command::Schema => Ok((SCHEMA.to_owned(), Exit::Fine)),
         Command::Issuer { listen } => run_issuer(listen).await.map(|()| (String::new(), Exit::Fine)),
     }
 }
