@@ -24,10 +24,10 @@ use validate_jwt::time::Timestamp;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  validate-jwt explain --config policy.json --token \"$TOKEN\" --fetch
-  pbpaste | validate-jwt explain --config policy.json --token - --keys documents.json
+  validate-jwt explain --config policy.json --token - --fetch <token.txt
+  printf %s \"$TOKEN\" | validate-jwt explain --config policy.json --token - --keys documents.json
   validate-jwt explain --config policy.json --request request.txt --at 2026-11-22T15:45:00Z
-  validate-jwt explain --config policy.json --token \"$TOKEN\" --method POST --path /admin --host api.contoso.com
+  validate-jwt explain --config policy.json --token - --method POST --path /admin --host api.contoso.com <token.txt
 
 Without --keys and --fetch nothing can be said of the signature, and all the rest is explained.
 
@@ -43,7 +43,7 @@ pub struct Arguments {
     /// The filter's configuration (JSON); `-` is standard input.
     #[arg(long, value_name = "FILE")]
     config: String,
-    /// The token; `-` reads it from standard input. It is put where the policy looks. Without this option, the request has it.
+    /// The token; `-` reads it from standard input, where no other process sees it. It is put where the policy looks. Without this option, the request has it.
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
     /// The head of a request as HTTP/1 has it (or as `curl -v` prints it); `-` is standard input.

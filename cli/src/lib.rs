@@ -8,5 +8,6 @@ pub mod explain;
 pub mod input;
 pub mod issuer;
 pub mod listen;
+pub mod pages;
 pub mod schema;
 pub mod signing;

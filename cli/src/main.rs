@@ -1,6 +1,7 @@
 //! The command line companion of the validate-jwt filter.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use validate_jwt_cli::exit::Exit;
 use validate_jwt_cli::explain;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
+use validate_jwt_cli::pages;
 use validate_jwt_cli::schema::SCHEMA;
 
 /// Companions of the validate-jwt filter.
@@ -42,7 +44,28 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:10001")]
         listen: SocketAddr,
     },
+    /// Print the script that completes these commands in a shell.
+    #[command(after_long_help = COMPLETIONS)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    #[command(
+        after_long_help = "Examples:\n  validate-jwt man | man -l -\n  validate-jwt man explain > validate-jwt-explain.1"
+    )]
+    Man {
+        /// The command whose page it is; without it, that of the whole.
+        command: Option<String>,
+    },
 }
+
+/// Where shells look for completions.
+const COMPLETIONS: &str = "\
+Examples:
+  validate-jwt completions bash > ~/.local/share/bash-completion/completions/validate-jwt
+  validate-jwt completions zsh > \"${fpath[1]}/_validate-jwt\"
+  validate-jwt completions fish > ~/.config/fish/completions/validate-jwt.fish";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -76,6 +99,8 @@ async fn run(command: Command) -> Told {
         Command::Check(arguments) => Ok(check::run(&arguments, now)?),
         Command::Explain(arguments) => Ok(explain::run(&arguments, now)?),
         Command::Schema => Ok((SCHEMA.to_owned(), Exit::Fine)),
+        Command::Completions { shell } => Ok((pages::completions(Arguments::command(), shell), Exit::Fine)),
+        Command::Man { command } => Ok((pages::man(Arguments::command(), command.as_deref())?, Exit::Fine)),
         Command::Issuer { listen } => run_issuer(listen).await.map(|()| (String::new(), Exit::Fine)),
     }
 }
