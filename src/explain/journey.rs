@@ -285,7 +285,7 @@ fn prospect(tried: Result<(), Undecided>, is_own: impl Fn(&Rejection) -> bool) -
 
 fn clone_undecided(undecided: &Undecided) -> Undecided {
     match undecided {
-        Undecided::Wait(wish) => Undecided::Wait(*wish),
+        Undecided::Wait(wish) => Undecided::Wait(wish.clone()),
         Undecided::Refuse(rejection) => Undecided::Refuse(rejection.clone()),
     }
 }
