@@ -1,14 +1,17 @@
 //! Why a request is refused, or let through: every step of the journey with what it expects and what it found.
 //!
 //! The steps are those of [`validate`](crate::validate), by the same functions, and go on where that stops: what a later check
-//! would come to is told as what it is, a prospect. Nothing that is told here decides anything. The filter does not link it.
+//! would come to is told as what it is, a prospect. Nothing that is told here decides anything. Of it all the filter
+//! links [`trace`] alone.
 
 pub mod advice;
 pub mod date;
 mod journey;
+mod trace;
 mod words;
 
 pub use advice::Advice;
+pub use trace::trace;
 
 use std::rc::Rc;
 

@@ -22,10 +22,10 @@ use std::sync::LazyLock;
 use validate_jwt::config::Configuration;
 use validate_jwt::decision::{Decision, Passage, Refused, decide};
 use validate_jwt::edit::Edit;
-use validate_jwt::explain::{Finding, explain};
+use validate_jwt::explain::{Explanation, Finding, explain, trace};
 use validate_jwt::jwe::{Decryptor, Unwrapped};
 use validate_jwt::keys::{Action, KeyStore, RequestId, Response, Waited, Wish};
-use validate_jwt::policy::Refusal;
+use validate_jwt::policy::{Policy, Refusal};
 use validate_jwt::rejection::Reason;
 use validate_jwt::reply::reply;
 use validate_jwt::request::RequestHead;
@@ -127,6 +127,11 @@ impl Plugin {
         let beside =
             account.requirement.map(|requirement| requirement.policies.as_slice()).unwrap_or_default();
         assert_eq!(account.policies.len(), beside.len());
+        let traced = trace(&self.configuration.rulebook, &self.keys, crypto, attempt);
+        assert_eq!(traced.len(), account.policies.len());
+        for (line, (policy, explanation)) in traced.iter().zip(&account.policies) {
+            assert_eq!(*line, traced_from(policy, explanation));
+        }
         for (policy, explanation) in &account.policies {
             let is_undecided = explanation.steps.iter().any(|step| step.finding == Finding::Undecided);
             match validate(policy, beside, &self.keys, crypto, attempt) {
@@ -176,6 +181,33 @@ impl Plugin {
         }
         waited.unwrap_or_else(|| panic!("nobody woke the request"))
     }
+}
+
+/// The line for the log, made of what is explained.
+fn traced_from(policy: &Policy, explanation: &Explanation) -> String {
+    let mut words: Vec<(&str, String)> = Vec::new();
+    for step in &explanation.steps {
+        let name = match step.name.as_str() {
+            "exp, nbf" => "exp",
+            "azp, appid" => "azp",
+            name if name.starts_with("claim ") => "claims",
+            name => name,
+        };
+        let word = match &step.finding {
+            Finding::Passed => "pass".to_owned(),
+            Finding::Failed(rejection) => format!("FAIL ({rejection})"),
+            Finding::NotReached(_) => "not reached".to_owned(),
+            Finding::Undecided => return format!("checks of policy {}: keys are missing", policy.name),
+        };
+        match words.last_mut().filter(|(last, _)| *last == name) {
+            // Of all required claims there is one word: what the first came to that did not pass.
+            Some((_, known)) if known == "pass" => *known = word,
+            Some(_) => {}
+            None => words.push((name, word)),
+        }
+    }
+    let words: Vec<_> = words.iter().map(|(name, word)| format!("{name} {word}")).collect();
+    format!("checks of policy {}: {}", policy.name, words.join(", "))
 }
 
 fn answer(refused: &Refused<'_>, head: RequestHead<'_>) -> Answer {

@@ -1,13 +1,37 @@
 //! What the log says of requests and fetches.
 
-use super::Plugin;
+use proxy_wasm::types::LogLevel;
+
+use super::{Plugin, host};
 use crate::{
     decision::Refused,
     excerpt::Excerpt,
+    explain,
     keys::{Fetched, Report},
     time::Timestamp,
-    validate::Quote,
+    validate::{Attempt, Quote},
 };
+
+/// The variable of the VM's environment that says `trace` where the checks of each request are to be logged. Nothing but the proxy
+/// knows its own level, and hosts that cannot tell it would not load a module that asks.
+const LEVEL_VARIABLE: &str = "VALIDATE_JWT_LOG";
+
+/// Lets lines of the level `trace` reach the proxy, where the environment asks for them. Else they cost not even a call.
+pub(super) fn choose_level() {
+    if host::environment(LEVEL_VARIABLE).as_deref() == Some("trace") {
+        proxy_wasm::set_log_level(LogLevel::Trace);
+    }
+}
+
+/// A line for each policy that is asked about a request: what each of its checks comes to. It is decided anew for that.
+pub(super) fn log_checks(plugin: &Plugin, attempt: Attempt<'_>) {
+    if log::log_enabled!(log::Level::Trace) {
+        let crypto = plugin.tools.crypto(&plugin.cache);
+        for line in explain::trace(&plugin.rulebook, &plugin.keys.borrow(), crypto, attempt) {
+            log::trace!("{line}");
+        }
+    }
+}
 
 /// What became of a request that a policy refuses.
 #[derive(Clone, Copy, Debug)]

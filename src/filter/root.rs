@@ -17,7 +17,7 @@ use super::{
     Plugin,
     crypto::Tools,
     host,
-    log_lines::log_report,
+    log_lines::{self, log_report},
     metrics::Metrics,
     sight::Sight,
     stream::{self, Stream},
@@ -68,6 +68,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         match Configuration::parse(&host::configuration(), &host::environment) {
             Ok(configuration) => {
+                log_lines::choose_level();
                 self.configure(configuration);
                 true
             }

@@ -9,7 +9,7 @@ use proxy_wasm::{
 
 use super::{
     Plugin, host,
-    log_lines::{Consequence, log_refusal},
+    log_lines::{Consequence, log_checks, log_refusal},
     metrics::Outcome,
     root,
     sight::AUTHORIZATION,
@@ -147,6 +147,7 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
         root::summon(plugin);
         decision = consider(plugin, attempt);
     }
+    log_checks(plugin, attempt);
     let (policy, refused) = match decision {
         Decision::Allow { policy, passage } => {
             return allow(plugin, request, policy, passage, headers, attempt);

@@ -37,4 +37,5 @@ mod refresh;
 mod sight;
 mod times;
 mod token_cache;
+mod trace;
 mod unknown_kid;

@@ -51,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) shared: Shared,
     pub(crate) script: Script,
     pub(crate) secrets: Vec<Vec<u8>>,
+    /// Variables of the VM's environment.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Setup {
@@ -66,6 +68,7 @@ impl Setup {
             shared: Shared::default(),
             script: Box::new(|_callout| None),
             secrets: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -114,7 +117,7 @@ impl Host {
             streams: BTreeMap::new(),
             finished: BTreeMap::new(),
             roots: BTreeMap::new(),
-            environment: Vec::new(),
+            environment: setup.environment,
             properties: properties.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into(),
             clusters: setup.clusters,
             clusters_without_endpoint: BTreeSet::new(),
