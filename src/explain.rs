@@ -2,7 +2,7 @@
 //!
 //! The steps are those of [`validate`](crate::validate), by the same functions, and go on where that stops: what a later check
 //! would come to is told as what it is, a prospect. Nothing that is told here decides anything. Of it all the filter
-//! links [`trace`] alone.
+//! links [`trace()`] alone.
 
 pub mod advice;
 pub mod date;

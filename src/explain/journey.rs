@@ -1,4 +1,4 @@
-//! The journey under one policy, step by step. It goes by the functions of [`validate`](crate::validate), in their order.
+//! The journey under one policy, step by step. It goes by the functions of [`validate`], in their order.
 
 use std::{cmp::Ordering, rc::Rc};
 
