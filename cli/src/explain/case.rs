@@ -94,7 +94,7 @@ impl Case {
             }) else {
                 break;
             };
-            if self.keys.wait(RequestId(1), wish, self.waited, self.now).is_err() {
+            if self.keys.wait(RequestId(1), *wish, self.waited, self.now).is_err() {
                 break;
             }
             let woken = pump(&mut self.keys, &self.publisher, &mut self.reports, self.now)?;
