@@ -28,7 +28,7 @@ fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
 
 fn documents() -> Vec<PathBuf> {
     let mut documents = files("docs", "md");
-    for folder in ["", "docs/guides", "filter-config", "envoy"] {
+    for folder in ["", "docs/guides", "filter-config", "envoy", "envoy/istio"] {
         documents.extend(files(folder, "md"));
     }
     documents

@@ -32,6 +32,7 @@ mod hostile_kinds;
 mod hostile_requests;
 mod http2;
 mod inline_keys;
+mod istio;
 mod load;
 mod log;
 mod native_filter;

@@ -14,6 +14,8 @@ pub(crate) enum Configuration {
     Text(String),
     /// As a protobuf `Struct`, which makes every number a double.
     Struct(Value),
+    /// With the plugin around it, whole but for its module.
+    Plugin(Value),
 }
 
 impl From<Value> for Configuration {
@@ -60,6 +62,7 @@ pub(crate) struct Setup {
     clusters: BTreeMap<String, Vec<SocketAddr>>,
     changing_clusters: BTreeMap<String, Value>,
     environment: BTreeMap<String, String>,
+    proxy_environment: BTreeMap<String, String>,
     filters_before: Vec<Value>,
     filters_after: Vec<Value>,
     route_headers: Vec<Value>,
@@ -199,6 +202,17 @@ impl Setup {
         self
     }
 
+    /// Sets a variable of the environment of Envoy itself, which a plugin can take over into its VM's.
+    pub(crate) fn proxy_environment(mut self, name: &str, value: &str) -> Self {
+        self.proxy_environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The environment of Envoy, beside that of the tests.
+    pub(crate) fn environment_of_proxy(&self) -> &BTreeMap<String, String> {
+        &self.proxy_environment
+    }
+
     /// Puts another HTTP filter before this one, in every listener.
     pub(crate) fn filter_before(mut self, name: &str, typed_config: &Value) -> Self {
         self.filters_before.push(http_filter(name, typed_config));
@@ -327,20 +341,27 @@ impl Setup {
 
     /// The filter. It fails closed unless it is mortal, so that a VM that dies stays dead and cannot go unnoticed.
     fn wasm(&self, name: &str, configuration: &Configuration, module: &Path) -> Value {
-        let configuration = match configuration {
-            Configuration::Text(text) => {
-                json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
-            }
-            Configuration::Struct(value) => {
-                json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value })
-            }
+        let mut plugin = match configuration {
+            Configuration::Text(text) => self.plugin(
+                name,
+                &json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text }),
+            ),
+            Configuration::Struct(value) => self.plugin(
+                name,
+                &json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": value }),
+            ),
+            Configuration::Plugin(plugin) => plugin.clone(),
         };
+        plugin["vm_config"]["code"] = json!({ "local": { "filename": module } });
+        json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin })
+    }
+
+    fn plugin(&self, name: &str, configuration: &Value) -> Value {
         let mut plugin = json!({
             "name": name,
             "vm_config": {
                 "vm_id": "validate_jwt",
                 "runtime": "envoy.wasm.runtime.v8",
-                "code": { "local": { "filename": module } },
                 "environment_variables": { "key_values": self.environment },
             },
             "configuration": configuration,
@@ -349,7 +370,7 @@ impl Setup {
         let closed = json!({ "failure_policy": "FAIL_CLOSED" });
         let failure = self.mortal.as_ref().unwrap_or(&closed).as_object().into_iter().flatten();
         failure.for_each(|(name, value)| plugin[name] = value.clone());
-        json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin })
+        plugin
     }
 }
 

@@ -83,6 +83,7 @@ impl Envoy {
             .arg(&admin_file)
             .args(setup.overlay().into_iter().flat_map(|overlay| ["--config-yaml", overlay]))
             .args(drain_arguments(setup))
+            .envs(setup.environment_of_proxy())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();

@@ -15,6 +15,7 @@ pub(crate) mod http_server;
 pub(crate) mod identity_provider;
 pub(crate) mod jwe;
 pub(crate) mod light_and_dark;
+pub(crate) mod manifests;
 pub(crate) mod mortal_module;
 pub(crate) mod openid_provider;
 pub(crate) mod prometheus;
