@@ -14,6 +14,7 @@ unexport MAKEFLAGS MFLAGS
 
 WASM_TARGET := wasm32-wasip1
 WASM := dist/validate_jwt.wasm
+IMAGE := dist/image
 
 # The module names source files where it can panic. Without the builder's folders in them, the same sources give the same
 # bytes on every machine.
@@ -45,7 +46,7 @@ override ENVOY := $(abspath $(ENVOY))
 endif
 export ENVOY
 
-.PHONY: help run test wasm bench bench-growth lint fuzz clean
+.PHONY: help run test wasm image bench bench-growth lint fuzz clean
 .PHONY: preflight probe bench-modules wasm-target rust-components lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies
 .PHONY: fuzz-build fuzz-smoke
 
@@ -75,6 +76,19 @@ wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that shi
 	if cmp -s $(WASM).new $(WASM); then rm $(WASM).new; else mv $(WASM).new $(WASM); fi
 	@sum=$$(sha256sum $(WASM) 2>/dev/null || shasum -a 256 $(WASM)); \
 	echo "$(WASM): $$(wc -c <$(WASM) | tr -d ' ') bytes, sha256 $${sum%% *}"
+
+# Istio's `sha256` is that of the image, not of the module in it. skopeo, where it is installed, must read the same.
+image: wasm ## pack it as dist/image, an OCI image layout for Istio and Envoy Gateway
+	@echo "== Packing it as an OCI image"
+	@cargo run --locked --quiet --package validate-jwt-image -- $(WASM) $(IMAGE)
+	@if command -v skopeo >/dev/null; then \
+		read=$$(skopeo inspect --format '{{.Digest}}' oci:$(IMAGE)); \
+		wrote=$$(sed -E 's/.*"digest":"([^"]*)".*/\1/' $(IMAGE)/index.json); \
+		[ "$$read" = "$$wrote" ] || { echo "skopeo reads another image, $$read" >&2; exit 1; }; \
+		echo "skopeo reads the same image"; \
+	else \
+		echo "skipped: skopeo is not installed, so nobody else has read the image"; \
+	fi
 
 # Tests ask it how signatures are verified inside Envoy. It stands on the library of the filter, whose build for that would
 # displace the one that ships: hence a folder of its own.

@@ -205,7 +205,7 @@ fn every_source_file_is_on_the_map() {
 #[test]
 fn every_dependency_has_its_reason() {
     let text = read("docs/dependencies.md");
-    for manifest in ["Cargo.toml", "cli/Cargo.toml"] {
+    for manifest in ["Cargo.toml", "cli/Cargo.toml", "image/Cargo.toml", "postlink/Cargo.toml"] {
         let manifest = read(manifest);
         let mut is_dependency = false;
         for line in manifest.lines() {
