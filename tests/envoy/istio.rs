@@ -108,6 +108,10 @@ fn callers_are_authorized_by_the_header_that_the_plugin_writes() {
     envoy.refuses(PLUGIN, role, Refusal::of("TokenClaimValueNotAllowed"));
     // What another reading of the path could hide.
     assert_eq!(envoy.send(PLUGIN, Request::get("/a%2fb").bearer(&reader)).response.status, 400);
+
+    // Without `statistics.yaml` the labels are in the names, as `docs/observability.md` has them.
+    let name = "validate_jwt_plugin_orders_validate_jwt_policy_validate_jwt_outcome_Allowed";
+    assert!(envoy.scrape().names().contains(name));
 }
 
 #[test]

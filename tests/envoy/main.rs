@@ -24,6 +24,7 @@ mod azure_clouds;
 mod bad_configuration;
 mod cases;
 mod configuration_updates;
+mod dashboard;
 mod encrypted;
 mod environment;
 mod forgeries;

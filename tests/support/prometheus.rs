@@ -51,6 +51,12 @@ impl Scrape {
         self.samples.iter().flat_map(|(_, labels, _)| labels.keys().map(String::as_str)).collect()
     }
 
+    /// The names of the labels that a metric has.
+    pub(crate) fn labels_of(&self, name: &str) -> BTreeSet<&str> {
+        let samples = self.samples.iter().filter(|(known, ..)| known == name);
+        samples.flat_map(|(_, labels, _)| labels.keys().map(String::as_str)).collect()
+    }
+
     /// The samples of a metric, by the values of these labels, which must be all that there are.
     pub(crate) fn series<const N: usize>(&self, name: &str, labels: [&str; N]) -> BTreeMap<[&str; N], f64> {
         let samples = self.samples.iter().filter(|(known, ..)| known == name);
