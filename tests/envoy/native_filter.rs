@@ -15,11 +15,12 @@ mod reading;
 mod runner;
 mod world;
 
+use crate::support::artifacts::envoy_version;
 use crate::support::authority::now;
 use crate::support::bootstrap::Setup;
 use crate::support::deadline::wait_for;
 use crate::support::envoy::Envoy;
-use differences::{Difference, PASSES_HERE, PASSES_THERE};
+use differences::{Difference, PASSED_THERE, PASSES_HERE, PASSES_THERE};
 use mutations::Case;
 use runner::Outcome;
 use std::collections::BTreeMap;
@@ -39,8 +40,8 @@ fn verdicts_differ_from_the_native_filters_only_as_listed() {
     let cases = mutations::cases(&worlds, usize::try_from(random).unwrap(), seed);
     assert!(cases.len() > 5000, "{} cases", cases.len());
     let outcomes = runner::run(&envoy, &worlds, &cases);
-    let judgement = judge::judge(&worlds, &cases, &outcomes, &details(&envoy, &outcomes));
-    let judge::Judgement { wrong, allowed, refused, explained } = &judgement;
+    let judgement = judge::judge(envoy_version(), &worlds, &cases, &outcomes, &details(&envoy, &outcomes));
+    let judge::Judgement { wrong, allowed, refused, explained, .. } = &judgement;
     assert!(
         wrong.is_empty(),
         "{} of {} cases with NATIVE_FILTER_SEED={seed} NATIVE_FILTER_CASES={random} came out in a way that \
@@ -70,6 +71,12 @@ fn the_document_has_every_difference_in_these_words() {
     let listed = |list: &[Difference]| -> Vec<String> { list.iter().map(Difference::row).collect() };
     assert_eq!(rows("What `jwt_authn` lets through"), listed(&PASSES_THERE));
     assert_eq!(rows("What `jwt_authn` refuses"), listed(&PASSES_HERE));
+
+    let compatibility = include_str!("../../docs/compatibility.md");
+    for ((major, minor), difference) in &PASSED_THERE {
+        let row = format!("| {major}.{minor} {}", difference.row());
+        assert!(compatibility.contains(&row), "docs/compatibility.md lacks `{row}`");
+    }
 }
 
 /// Whether each filter lets a token through in the second in which `exp` and the skew end.

@@ -1,6 +1,7 @@
 //! Where the programs under test are, and what to do when one is missing.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The root of the project.
 pub(crate) fn project() -> &'static Path {
@@ -15,6 +16,17 @@ pub(crate) fn envoy() -> PathBuf {
         path,
         "there is no Envoy here: run `make test`, which installs it, or set ENVOY to an Envoy binary",
     )
+}
+
+/// Its version, major and minor.
+pub(crate) fn envoy_version() -> (u32, u32) {
+    let output = Command::new(envoy()).arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // `<path>  version: <commit>/<version>/…`
+    let version = text.split_once("version: ").and_then(|(_, rest)| rest.split('/').nth(1));
+    let version = version.unwrap_or_else(|| panic!("Envoy's version in `{text}`"));
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 /// The module as it ships.

@@ -1,11 +1,13 @@
 //! The written list of what `jwt_authn` gets wrong, or does differently by design. `docs/jwt-authn.md` has the same list for
 //! users, word by word.
 
+mod passed_there;
 mod passes_here;
 mod passes_there;
 
 use super::reading::Reading;
 
+pub(super) use passed_there::PASSED_THERE;
 pub(super) use passes_here::PASSES_HERE;
 pub(super) use passes_there::PASSES_THERE;
 
@@ -34,4 +36,10 @@ impl Difference {
     pub(super) fn explains(&self, reading: &Reading<'_>, refusal: &str) -> bool {
         self.refusals.contains(&refusal) && (self.holds)(reading)
     }
+}
+
+/// What `jwt_authn` of this Envoy lets through and this filter refuses.
+pub(super) fn passes_there(envoy: (u32, u32)) -> Vec<&'static Difference> {
+    let earlier = PASSED_THERE.iter().filter(|(refused_from, _)| envoy < *refused_from);
+    PASSES_THERE.iter().chain(earlier.map(|(_, difference)| difference)).collect()
 }

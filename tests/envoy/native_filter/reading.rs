@@ -7,7 +7,14 @@ use super::world::World;
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use rsa::pss::Pss;
+use rsa::{BigUint, RsaPublicKey};
 use serde_json::Value;
+use sha2::digest::FixedOutputReset;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+/// The lengths of salts that are sent.
+pub(super) const SALTS: [usize; 7] = [0, 1, 20, 32, 48, 64, 100];
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -119,9 +126,37 @@ impl<'c> Reading<'c> {
         self.keys().into_iter().filter(|jwk| jwk["kty"] == kind).collect()
     }
 
+    /// How long the salt of a PSS signature is, of those lengths that are sent, and how long its hash.
+    pub(super) fn pss_salt(&self) -> Option<(usize, usize)> {
+        match self.algorithm().as_str() {
+            "PS256" => self.salt::<Sha256>(),
+            "PS384" => self.salt::<Sha384>(),
+            "PS512" => self.salt::<Sha512>(),
+            _ => None,
+        }
+    }
+
+    fn salt<D>(&self) -> Option<(usize, usize)>
+    where
+        D: Digest + FixedOutputReset + Clone + Send + Sync + 'static,
+    {
+        let signed = [self.encoded(Part::Header), self.encoded(Part::Payload)].join(&b'.');
+        let (hash, signature) = (D::digest(signed), self.decoded(Part::Signature)?);
+        let keys: Vec<RsaPublicKey> = self.fitting_keys().iter().filter_map(rsa_key).collect();
+        let has_made =
+            |key: &RsaPublicKey, salt| key.verify(Pss::new_with_salt::<D>(salt), &hash, &signature).is_ok();
+        let salt = SALTS.into_iter().find(|salt| keys.iter().any(|key| has_made(key, *salt)))?;
+        Some((salt, <D as Digest>::output_size()))
+    }
+
     /// Whether header and payload are objects of RFC 8259.
     pub(super) fn is_json(&self) -> bool {
         let is_object = |part| self.decoded(part).is_some_and(|bytes| json::members(&bytes).is_some());
         is_object(Part::Header) && is_object(Part::Payload)
     }
+}
+
+fn rsa_key(jwk: &Value) -> Option<RsaPublicKey> {
+    let number = |name: &str| Some(BigUint::from_bytes_be(&LENIENT.decode(jwk[name].as_str()?).ok()?));
+    RsaPublicKey::new(number("n")?, number("e")?).ok()
 }

@@ -1,6 +1,7 @@
 //! Signatures of other forms, and by other signers.
 
 use super::super::draft::{Bytes, Mutation, Part, quoted};
+use super::super::reading::SALTS;
 use super::super::world::{Base, Origin, World, Worlds};
 use rsa::RsaPrivateKey;
 use rsa::pss;
@@ -88,7 +89,7 @@ where
     D: sha2::Digest + sha2::digest::FixedOutputReset + Send + Sync + 'static,
 {
     let own = <D as sha2::Digest>::output_size();
-    let lengths = [0, 1, 20, 32, 48, 64, 100].into_iter().filter(|length| *length != own);
+    let lengths = SALTS.into_iter().filter(|length| *length != own);
     lengths
         .map(|length| {
             let key = pss::SigningKey::<D>::new_with_salt_len(key.clone(), length);
