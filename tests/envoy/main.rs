@@ -1,4 +1,4 @@
-//! The built module in a real Envoy 1.40, with a real OpenID provider and with a scripted one.
+//! The built module in a real Envoy, with a real OpenID provider and with a scripted one.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -29,6 +29,7 @@ mod encrypted;
 mod environment;
 mod forgeries;
 mod forwarding;
+mod guides;
 mod hostile_kinds;
 mod hostile_requests;
 mod http2;
