@@ -1,8 +1,8 @@
 //! The resources as their APIs describe them: the fields, and no others; the values of enumerations; the forms of strings; what
 //! may not stand together. An object that ships nowhere is not described, and so is refused as well.
 //!
-//! Sources: the API references of Istio 1.30 (`extensions.istio.io/v1alpha1`, `networking.istio.io/v1` and `v1alpha3`,
-//! `security.istio.io/v1`), Envoy Gateway 1.8 (`gateway.envoyproxy.io/v1alpha1`), Kubernetes and kustomize.
+//! Sources: the API references, as of summer 2026, of Istio (`extensions.istio.io/v1alpha1`, `networking.istio.io/v1` and
+//! `v1alpha3`, `security.istio.io/v1`), Envoy Gateway (`gateway.envoyproxy.io/v1alpha1`), Kubernetes and kustomize.
 
 mod envoy_gateway;
 mod extensions;
