@@ -329,7 +329,7 @@ fn standard_input_is_read_and_files_are_told() {
         [vec!["seed-b2c.xml", "--cluster=a"], vec!["seed-b2c.xml", "--named-value==secret"], vec![]]
     {
         let output = run(&arguments, "");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     }
 }
 
