@@ -177,4 +177,43 @@ mod tests {
             }
         }
     }
+
+    /// What is decoded, by the general decoder, of all that stands before the first foreign byte.
+    fn prefix(text: &[u8]) -> Option<(usize, Vec<u8>)> {
+        let end = text.iter().position(|byte| !ALPHABET.contains(byte)).unwrap_or(text.len());
+        expected(&text[..end]).map(|decoded| (end, decoded))
+    }
+
+    #[test]
+    fn noise_and_structure_are_decoded_as_the_general_decoder_does() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 16).unwrap() % below
+        };
+        for round in 0..400_000 {
+            let length = random(70);
+            let mut text: Vec<u8> = (0..length).map(|_| ALPHABET[random(64)]).collect();
+            for _ in 0..random(4) {
+                if length > 0 {
+                    let odd = [b'=', b'+', b'/', b'.', b' ', b'\n', 0, 0xff, b'A', b'_', b'-', random(256).try_into().unwrap()];
+                    let place = random(length);
+                    text[place] = odd[random(odd.len())];
+                }
+            }
+            assert_eq!(decoded(&text), prefix(&text), "{round}: {}", text.escape_ascii());
+            // Room for as much as there is, less and more: all or nothing, and never another text.
+            let room = random(60);
+            let mut place = vec![0xaa; room];
+            let whole = prefix(&text);
+            match decode_prefix(&text, &mut place) {
+                Some(Progress { read, written }) => {
+                    assert_eq!(Some((read, place[..written].to_vec())), whole, "{}", text.escape_ascii());
+                }
+                None => assert!(whole.is_none_or(|(_, bytes)| bytes.len() > room), "{} in {room}", text.escape_ascii()),
+            }
+        }
+    }
 }

@@ -216,4 +216,54 @@ mod tests {
             Err(Malformed::MemberType { member: "iss", expected: "a string" })
         );
     }
+
+    /// Exact, by whole numbers of many digits: the floor of the milliseconds.
+    fn exact(number: &str) -> Option<i64> {
+        let (negative, rest) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
+        let (mantissa, exponent) = rest.split_once(['e', 'E']).unwrap_or((rest, "0"));
+        let exponent: i64 = exponent.parse().ok()?;
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+        let digits = if negative { -digits } else { digits };
+        let shift = exponent + 3 - i64::try_from(fraction.len()).unwrap();
+        let millis = if shift >= 0 {
+            if digits == 0 { 0 } else { digits.checked_mul(10_i128.checked_pow(u32::try_from(shift).ok()?)?)? }
+        } else {
+            let below = u32::try_from(-shift).ok()?;
+            10_i128.checked_pow(below).map_or(if digits < 0 { -1 } else { 0 }, |by| digits.div_euclid(by))
+        };
+        (-253_402_300_799_000..=253_402_300_799_000).contains(&millis).then(|| i64::try_from(millis).unwrap())
+    }
+
+    #[test]
+    fn dates_are_exact() {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 16).unwrap() % below
+        };
+        for _ in 0..400_000 {
+            let mut number = if random(3) == 0 { "-".to_owned() } else { String::new() };
+            let length = random(14);
+            if length == 0 {
+                number.push('0');
+            } else {
+                number += &(random(9) + 1).to_string();
+                (1..length).for_each(|_| number += &random(10).to_string());
+            }
+            if random(2) == 0 {
+                number.push('.');
+                (0..=random(8)).for_each(|_| number += &random(10).to_string());
+            }
+            if random(2) == 0 {
+                number += ["e", "E", "e+", "e-", "E-"][random(5)];
+                number += &random(16).to_string();
+            }
+            let text = format!(r#"{{"exp":{number}}}"#);
+            let parsed = parse(&text).ok().and_then(|claims| claims.expires());
+            assert_eq!(parsed, exact(&number).map(Timestamp::from_millis), "{number}");
+        }
+    }
 }

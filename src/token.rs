@@ -478,4 +478,39 @@ mod tests {
         let shown = format!("{parts:?} {parsed:?} {:?}", parsed.header());
         assert_eq!(shown, "TokenParts(…) UntrustedToken(…) JoseHeader(…)");
     }
+
+    #[test]
+    fn at_once_and_apart_are_the_same() {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 16).unwrap() % below
+        };
+        let mut good = 0;
+        for _ in 0..400_000 {
+            let length = random(60);
+            let mut text: Vec<u8> = (0..length).map(|_| b"AQgwBCxyz019-_"[random(14)]).collect();
+            for _ in 0..random(6) {
+                if length > 0 {
+                    text[random(length)] = b"....=,A \xff"[random(9)];
+                }
+            }
+            let apart = TokenParts::decode_apart(&text);
+            let at_once = TokenParts::decode_at_once(&text);
+            match (&at_once, &apart) {
+                (None, Err(_)) => {}
+                (Some(one), Ok(other)) => {
+                    good += 1;
+                    assert_eq!(
+                        (one.header(), one.payload(), one.signature(), one.signing_input, &one.encoded_payload),
+                        (other.header(), other.payload(), other.signature(), other.signing_input, &other.encoded_payload),
+                    );
+                }
+                _ => panic!("{}", text.escape_ascii()),
+            }
+        }
+        assert!(good > 1000, "{good}");
+    }
 }
