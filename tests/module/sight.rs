@@ -115,3 +115,28 @@ fn what_looks_at_more_than_authorization_reads_every_header() {
         }
     }
 }
+
+#[test]
+fn a_first_request_of_a_stranger_does_not_widen_the_sight_for_good() {
+    let good = token(rsa_key());
+    let with = |value: &[u8]| Request::get("/").header("authorization", value);
+    for (name, first) in [
+        ("nothing", Request::get("/")),
+        ("an empty value", with(b"")),
+        ("blanks", with(b" \t ")),
+        ("bytes", with(b"\xff\xfe")),
+        ("a comma", with(b",")),
+        ("commas and blanks", with(b", ,")),
+        ("what the trial adds", with(b"copy")),
+        ("that as a list", with(b"copy,copy")),
+        ("a value with blanks behind it", with(b"Bearer x  ")),
+        ("60 KB", with(&[b'a'; 60_000])),
+        ("two", with(b"Bearer x").bearer("y")),
+    ] {
+        let mut host = host(&policy(), Copies::Joined);
+        host.about = name.to_owned();
+        host.request(first);
+        reads(&mut host, Request::with_token(&good));
+        assert_eq!(reads(&mut host, Request::with_token(&good)), 0, "{name}");
+    }
+}

@@ -69,7 +69,10 @@ fn insert(pairs: &mut Pairs, name: String, value: Vec<u8>, copies: Copies) {
     let earlier = pairs.iter_mut().find(|(each, _)| *each == AUTHORIZATION && *each == name);
     match (copies, earlier) {
         (Copies::Joined | Copies::Stuck, Some((_, earlier))) => {
-            earlier.push(b',');
+            // Envoy puts no comma behind what is empty.
+            if !earlier.is_empty() && !value.is_empty() {
+                earlier.push(b',');
+            }
             earlier.extend(value);
         }
         (Copies::Joined | Copies::Stuck, None) | (Copies::Apart | Copies::Protected, _) => {
