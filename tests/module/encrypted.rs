@@ -249,3 +249,35 @@ fn two_plugins_of_one_vm_have_one_ration() {
     let stream = host.request_at(second, Request::with_token(&good));
     host.assert_refused(stream, 503, "DecryptionUnavailable");
 }
+
+/// What is traced changes no decision: the second policy is not asked when the first one allows, and its token costs nothing.
+#[test]
+fn a_trace_spends_nothing_of_the_ration() {
+    let provider = Provider::new(&[rsa_key()]);
+    let secret = SigningKey::generate(Algorithm::Hs256).unwrap();
+    let mut configuration = two_policies("first");
+    configuration["policies"]["one"] = json!({
+        "validate-jwt": {
+            "header-name": "X-Other",
+            "issuer-signing-keys": [{ "value": STANDARD.encode(secret.secret().unwrap()) }],
+            "issuers": [ISSUER],
+        },
+    });
+    let other = secret.sign(&json!({}), &claims()).unwrap();
+    for level in ["info", "trace"] {
+        let mut setup = provider.setup(&configuration);
+        let lines = PRIVATE_KEY.lines().chain(OTHER_PRIVATE_KEY.lines());
+        setup.secrets.extend(lines.filter(|line| line.len() == 64).map(|line| line.as_bytes().to_vec()));
+        setup.environment = [("VALIDATE_JWT_LOG".to_owned(), level.to_owned())].into_iter().collect();
+        let mut host = Host::start(setup);
+        host.warm_up();
+        host.about = level.to_owned();
+        for _ in 0..RATION {
+            let noise = Recipient::of(PRIVATE_KEY).noise();
+            let stream = host.request(Request::with_token(&noise).header("x-other", &other));
+            host.assert_allowed(stream);
+        }
+        let stream = send(&mut host, &seal(PRIVATE_KEY, &json!({}), rsa_key()));
+        host.assert_allowed(stream);
+    }
+}
