@@ -41,6 +41,7 @@ mod native_filter;
 mod outages;
 mod real_provider;
 mod report_only;
+mod route_choice;
 mod scenarios;
 mod several_policies;
 mod shipped_configurations;
