@@ -134,9 +134,6 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
             return refuse(request, &closed("RequestUnreadable"));
         };
         parsed = pairs;
-        if plugin.sight.try_on(&parsed).is_err() {
-            return refuse(request, &closed("RequestNotWritable"));
-        }
         &parsed
     };
     let head = RequestHead::new(headers).with_properties(&host::property);
@@ -160,7 +157,9 @@ fn decide(plugin: &Rc<Plugin>, id: u32, request: &Rc<Request>, waited: Waited) {
     };
     plugin.metrics.count_outcome(policy, Outcome::Refused(refused.denial.rejection.reason()));
     log_refusal(plugin, &refused, Consequence::Refused, attempt.now);
-    refuse(request, &answer(&refused, is_grpc(plugin, head)));
+    let reply = answer(&refused, is_grpc(plugin, head));
+    plugin.sight.try_on(headers);
+    refuse(request, &reply);
 }
 
 fn consider<'p>(plugin: &'p Plugin, attempt: Attempt<'_>) -> Decision<'p> {
