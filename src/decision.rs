@@ -180,6 +180,17 @@ impl Requirement {
         !self.policies.is_empty() && self.policies.iter().all(|policy| is_missing(&policy.source, head))
     }
 
+    /// Whether no further policy is asked after one that came to this.
+    pub fn is_settled_by(&self, outcome: &Outcome) -> bool {
+        match (self.quorum, outcome) {
+            (Quorum::Any, Outcome::Allow(_)) => true,
+            (Quorum::All, Outcome::Deny(denial)) => !denial.rejection.reason().is_undecided(),
+            (Quorum::Any, Outcome::Deny(_)) | (Quorum::All, Outcome::Allow(_)) | (_, Outcome::AwaitKeys(_)) => {
+                false
+            }
+        }
+    }
+
     fn decide(&self, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Decision<'_> {
         let mut tally = Tally::default();
         for policy in &self.policies {

@@ -1,27 +1,34 @@
 //! The checks of a request in one line for each policy: for the log of the filter, at the level `trace`. What the policy came to is
 //! all that it needs, so that the module has no second journey; a test holds the lines to the steps that are explained.
 
-use std::rc::Rc;
-
 use crate::{
     decision::{Demand, Rulebook},
     keys::KeyStore,
     policy::Policy,
     rejection::{IssuerFault, Malformed, Reason, Rejection},
+    route,
     validate::{self, Attempt, Crypto, Outcome},
 };
 
-/// A line for each policy that the rule asks about a request: the names of its checks, with what each came to, and nothing of the
-/// token but why it is refused. The request is decided anew for that.
+/// A line for each policy that is asked about a request: the names of its checks, with what each came to, and nothing of the token
+/// but why it is refused. The request is decided anew for that, and as far as it was: another policy's decryption would be at the
+/// cost of the ration.
 pub fn trace(rulebook: &Rulebook, keys: &KeyStore, crypto: Crypto<'_>, attempt: Attempt<'_>) -> Vec<String> {
     let Ok(Demand::Policy { requirement, .. }) = rulebook.routes.choose(attempt.head) else {
         return Vec::new();
     };
-    let line = |policy: &Rc<Policy>| {
+    if rulebook.allow_cors_preflight && route::is_cors_preflight(attempt.head) {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for policy in &requirement.policies {
         let outcome = validate::validate(policy, &requirement.policies, keys, crypto, attempt);
-        of_policy(policy, &outcome)
-    };
-    requirement.policies.iter().map(line).collect()
+        lines.push(of_policy(policy, &outcome));
+        if requirement.is_settled_by(&outcome) {
+            break;
+        }
+    }
+    lines
 }
 
 /// What is said of a policy whose keys are awaited, or not to be had.
