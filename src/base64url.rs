@@ -198,7 +198,20 @@ mod tests {
             let mut text: Vec<u8> = (0..length).map(|_| ALPHABET[random(64)]).collect();
             for _ in 0..random(4) {
                 if length > 0 {
-                    let odd = [b'=', b'+', b'/', b'.', b' ', b'\n', 0, 0xff, b'A', b'_', b'-', random(256).try_into().unwrap()];
+                    let odd = [
+                        b'=',
+                        b'+',
+                        b'/',
+                        b'.',
+                        b' ',
+                        b'\n',
+                        0,
+                        0xff,
+                        b'A',
+                        b'_',
+                        b'-',
+                        random(256).try_into().unwrap(),
+                    ];
                     let place = random(length);
                     text[place] = odd[random(odd.len())];
                 }
@@ -212,7 +225,11 @@ mod tests {
                 Some(Progress { read, written }) => {
                     assert_eq!(Some((read, place[..written].to_vec())), whole, "{}", text.escape_ascii());
                 }
-                None => assert!(whole.is_none_or(|(_, bytes)| bytes.len() > room), "{} in {room}", text.escape_ascii()),
+                None => assert!(
+                    whole.is_none_or(|(_, bytes)| bytes.len() > room),
+                    "{} in {room}",
+                    text.escape_ascii()
+                ),
             }
         }
     }

@@ -227,7 +227,11 @@ mod tests {
         let digits = if negative { -digits } else { digits };
         let shift = exponent + 3 - i64::try_from(fraction.len()).unwrap();
         let millis = if shift >= 0 {
-            if digits == 0 { 0 } else { digits.checked_mul(10_i128.checked_pow(u32::try_from(shift).ok()?)?)? }
+            if digits == 0 {
+                0
+            } else {
+                digits.checked_mul(10_i128.checked_pow(u32::try_from(shift).ok()?)?)?
+            }
         } else {
             let below = u32::try_from(-shift).ok()?;
             10_i128.checked_pow(below).map_or(if digits < 0 { -1 } else { 0 }, |by| digits.div_euclid(by))

@@ -185,9 +185,9 @@ impl Requirement {
         match (self.quorum, outcome) {
             (Quorum::Any, Outcome::Allow(_)) => true,
             (Quorum::All, Outcome::Deny(denial)) => !denial.rejection.reason().is_undecided(),
-            (Quorum::Any, Outcome::Deny(_)) | (Quorum::All, Outcome::Allow(_)) | (_, Outcome::AwaitKeys(_)) => {
-                false
-            }
+            (Quorum::Any, Outcome::Deny(_))
+            | (Quorum::All, Outcome::Allow(_))
+            | (_, Outcome::AwaitKeys(_)) => false,
         }
     }
 

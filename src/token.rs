@@ -504,8 +504,20 @@ mod tests {
                 (Some(one), Ok(other)) => {
                     good += 1;
                     assert_eq!(
-                        (one.header(), one.payload(), one.signature(), one.signing_input, &one.encoded_payload),
-                        (other.header(), other.payload(), other.signature(), other.signing_input, &other.encoded_payload),
+                        (
+                            one.header(),
+                            one.payload(),
+                            one.signature(),
+                            one.signing_input,
+                            &one.encoded_payload
+                        ),
+                        (
+                            other.header(),
+                            other.payload(),
+                            other.signature(),
+                            other.signing_input,
+                            &other.encoded_payload
+                        ),
                     );
                 }
                 _ => panic!("{}", text.escape_ascii()),
