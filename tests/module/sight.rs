@@ -135,7 +135,7 @@ fn a_first_request_of_a_stranger_does_not_widen_the_sight_for_good() {
         ("what the trial adds", with(b"copy")),
         ("that as a list", with(b"copy,copy")),
         ("a value with blanks behind it", with(b"Bearer x  ")),
-        ("60 KB", with(&[b'a'; 60_000])),
+        ("60 KB", with(&vec![b'a'; 60_000])),
         ("two", with(b"Bearer x").bearer("y")),
     ] {
         let mut host = host(&policy(), Copies::Joined);
