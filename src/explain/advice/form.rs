@@ -123,11 +123,13 @@ fn key_kind(sight: &Sight<'_>) -> Vec<Advice> {
         } else {
             "a token that is signed with a shared secret, and the policy has none"
         };
-        advice.push(Advice::new(
-            12,
-            cause,
-            "write the secret in Base64: 32 bytes at least for HS256, 48 for HS384, 64 for HS512",
-        ));
+        // Who takes the keys from an identity provider is not to be led to a secret: such a token may be an attack.
+        let remedy = if has_secret || sight.policy.providers.is_empty() {
+            "write the secret in Base64: 32 bytes at least for HS256, 48 for HS384, 64 for HS512"
+        } else {
+            "have the caller send the token that the identity provider issued: its keys are not shared secrets"
+        };
+        advice.push(Advice::new(12, cause, remedy));
     }
     advice
 }

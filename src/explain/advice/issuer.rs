@@ -29,6 +29,7 @@ pub(super) fn advise(sight: &Sight<'_>) -> Vec<Advice> {
         if !is_told {
             advice.extend(other_cloud(sight, &host));
             advice.extend(customers_host(sight, &host));
+            advice.extend(customers_token(sight, &host, iss.unwrap_or_default()));
         }
     }
     let is_graph = token.header().has_nonce || token.likeness().is_for_graph;
@@ -49,7 +50,7 @@ pub(super) fn advise(sight: &Sight<'_>) -> Vec<Advice> {
             "have the client ask for a scope of this API: `api://{app}/{scope}`, or `api://{app}/.default`",
         ));
     }
-    advice.extend(tenant(sight));
+    advice.extend(tenant(sight, &host));
     advice.extend(unknown_key(sight, &host, is_graph));
     if sight.is_undecided() {
         advice.push(Advice::new(
@@ -148,7 +149,36 @@ fn customers_host(sight: &Sight<'_>, host: &str) -> Option<Advice> {
     })
 }
 
-fn tenant(sight: &Sight<'_>) -> Option<Advice> {
+/// A token of customers, by one of whose services no document of the policy is.
+fn customers_token(sight: &Sight<'_>, host: &str, iss: &str) -> Option<Advice> {
+    let is_of = |service: &str| {
+        let has_document = sight.policy.providers.iter().any(|config| config.url.host().ends_with(service));
+        sight.policy.entra.is_none() && host.ends_with(service) && !has_document
+    };
+    if is_of(".ciamlogin.com") {
+        return Some(Advice::new(
+            8,
+            "a token of External ID (a tenant for customers), and no `openid-config` is of one",
+            format!(
+                "if customers are to call this API, use `openid-config` \
+                 `https://{{tenant name}}.ciamlogin.com/{}/v2.0/.well-known/openid-configuration`, and `audiences` with the API's \
+                 client id there; else have the caller sign in to the policy's tenant",
+                super::super::words::quoted(first_segment(iss)).trim_matches('"')
+            ),
+        ));
+    }
+    is_of(".b2clogin.com").then(|| {
+        Advice::new(
+            9,
+            "a token of Azure AD B2C, and no `openid-config` is of a user flow",
+            "if customers are to call this API, use the `openid-config` of their user flow, and `audiences` with the API's client id \
+             there; else have the caller sign in to the policy's tenant",
+        )
+    })
+}
+
+/// Another tenant of the workforce: those of customers are no choice of `tenant-id`, and have their own advice.
+fn tenant(sight: &Sight<'_>, host: &str) -> Option<Advice> {
     let claimed = sight.token?.claimed_tenant();
     let is_personal = claimed.is_some_and(|tenant| tenant.eq_ignore_ascii_case(PERSONAL_ACCOUNTS_TENANT));
     let is_refused = sight.is_refused_for(|rejection| {
@@ -164,13 +194,19 @@ fn tenant(sight: &Sight<'_>) -> Option<Advice> {
             sight.is_refused_for(|rejection| {
                 matches!(rejection, Rejection::IssuerNotAllowed(IssuerFault::NotListed))
             }) && claimed.is_some_and(|claimed| {
-                let ids = sight.policy.providers.iter().map(|config| config.url.first_segment());
+                let own = sight.policy.providers.iter().filter(|config| issuer::is_entra(config.url.host()));
+                let ids = own.map(|config| config.url.first_segment());
                 let mut ids = ids.filter(|segment| issuer::is_guid(segment)).peekable();
                 ids.peek().is_some() && ids.all(|id| !id.eq_ignore_ascii_case(claimed))
             })
         }
     };
-    (is_refused || is_of_other).then(|| {
+    (is_refused || is_of_other && issuer::is_entra(host)).then(|| {
+        let several = if sight.policy.entra.is_some() {
+            "`tenant-id` `organizations` or `common`"
+        } else {
+            "`openid-config` of `organizations` or `common`"
+        };
         let cause = if is_personal {
             "a token of a personal Microsoft account"
         } else {
@@ -179,8 +215,10 @@ fn tenant(sight: &Sight<'_>) -> Option<Advice> {
         Advice::new(
             7,
             cause,
-            "have the caller sign in to the policy's tenant; or take several tenants (`tenant-id` `organizations` or `common`) \
-             and allow those that you know by the claim `tid`",
+            format!(
+                "have the caller sign in to the policy's tenant; or take several tenants ({several}) and allow those that you \
+                 know by the claim `tid`"
+            ),
         )
     })
 }

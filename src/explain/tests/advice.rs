@@ -30,6 +30,43 @@ fn advice_about_issuers_and_keys() {
             with(&V2_ISSUER.replace(TENANT, OTHER_TENANT), &json!({ "tid": OTHER_TENANT })),
             vec![7],
         ),
+        (
+            "External ID under a document of the workforce",
+            policy(&json!({})),
+            V2_ISSUER,
+            json!({}),
+            with(&ciam.replace(TENANT, OTHER_TENANT), &json!({ "tid": OTHER_TENANT })),
+            vec![8],
+        ),
+        (
+            "External ID of another tenant",
+            entra(&json!({})),
+            V2_ISSUER,
+            json!({}),
+            with(&ciam.replace(TENANT, OTHER_TENANT), &json!({ "tid": OTHER_TENANT })),
+            vec![8],
+        ),
+        (
+            "workforce under a document of External ID",
+            configuration(
+                &[&format!(
+                    "https://contoso.ciamlogin.com/{OTHER_TENANT}/v2.0/.well-known/openid-configuration"
+                )],
+                &[],
+            ),
+            &ciam,
+            json!({}),
+            with(V2_ISSUER, &json!({ "tid": TENANT })),
+            vec![],
+        ),
+        (
+            "B2C under a document of the workforce",
+            policy(&json!({})),
+            V2_ISSUER,
+            json!({}),
+            with("https://contoso.b2clogin.com/t/v2.0/", &json!({})),
+            vec![9],
+        ),
         ("External ID", entra(&json!({})), V2_ISSUER, json!({}), with(&ciam, &json!({})), vec![8]),
         (
             "External ID by name",
