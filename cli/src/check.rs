@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, now: Timestamp) -> Result<(String, Exit), Stri
     for file in &arguments.files {
         let text = input::read(file)?;
         reports.push(check(
-            input::shown(file),
+            &input::shown(file),
             &text,
             &|name| input::environment(name),
             arguments.assume_env,
@@ -167,8 +167,14 @@ impl Report {
         for Warning { path, problem, remedy } in &self.warnings {
             let _infallible = writeln!(text, "{name}: warning: {path}: {problem}\n  remedy: {remedy}");
         }
+        // A private key that was made up belongs to no certificate.
+        let meaning = if self.refused.is_some() {
+            "what stands in for it may be why: set it to be sure"
+        } else {
+            "taken for a good one"
+        };
         for variable in &self.assumed {
-            let _infallible = writeln!(text, "{name}: note: `{variable}` is not set; taken for a good one");
+            let _infallible = writeln!(text, "{name}: note: `{variable}` is not set; {meaning}");
         }
         text
     }

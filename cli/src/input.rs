@@ -17,9 +17,18 @@ pub fn read(name: &str) -> Result<Vec<u8>, String> {
     content.map_err(|error| format!("{}: {error}", shown(name)))
 }
 
-/// What a file is called in messages.
-pub fn shown(name: &str) -> &str {
-    if name == STANDARD_INPUT { "standard input" } else { name }
+/// What a file is called in messages, without control characters.
+pub fn shown(name: &str) -> String {
+    if name == STANDARD_INPUT {
+        return "standard input".to_owned();
+    }
+    name.chars()
+        .flat_map(|character| {
+            let escaped = character.is_control().then(|| character.escape_default());
+            let plain = escaped.is_none().then_some(character);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 /// A variable of this process's environment: it stands in for that of the filter's VM.

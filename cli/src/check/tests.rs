@@ -203,6 +203,13 @@ fn variables_can_be_taken_for_set() {
         told_by(&|_| None, true).text(),
         "policy.json: ok\npolicy.json: note: `SIGNING_KEY` is not set; taken for a good one\n"
     );
+    let mut stale = configuration;
+    stale["validate-jwt"]["audiences"] = json!([]);
+    let told = check("policy.json", stale.to_string().as_bytes(), &|_| None, true, NOW).text();
+    assert!(
+        told.ends_with("`SIGNING_KEY` is not set; what stands in for it may be why: set it to be sure\n"),
+        "{told}"
+    );
     let short = |_: &str| Some("AAAA".to_owned());
     assert!(told_by(&short, true).refused.is_some(), "what is set counts");
 }
