@@ -4,6 +4,7 @@ mod case;
 mod documents;
 mod fetch;
 mod json;
+mod remedies;
 mod request;
 mod text;
 mod told;
@@ -149,11 +150,16 @@ fn request(arguments: &Arguments) -> Result<RequestText, String> {
     request.token = match arguments.token.as_deref() {
         Some(input::STANDARD_INPUT) => {
             let token = input::read(input::STANDARD_INPUT)?;
-            Some(String::from_utf8_lossy(&token).trim().to_owned())
+            Some(trimmed(&String::from_utf8_lossy(&token)))
         }
-        token => token.map(|token| token.trim().to_owned()),
+        token => token.map(trimmed),
     };
     Ok(request)
+}
+
+/// A token without the line break after it. What else looks like a blank came with it, and the filter will see it.
+fn trimmed(token: &str) -> String {
+    token.trim_matches([' ', '\t', '\r', '\n']).to_owned()
 }
 
 #[cfg(test)]

@@ -15,9 +15,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write as _;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
 use support::Running;
 use validate_jwt_cli::signing::{Algorithm, SigningKey};
 
@@ -408,4 +411,87 @@ fn a_token_that_is_not_one_is_explained() {
     let (code, told, _) = folder.explain(&["--config", "policy.json", "--token", &unsigned, "--at", AT], "");
     assert_eq!(code, 2);
     assert!(told.starts_with("refused: TokenAlgorithmNotAllowed"), "{told}");
+}
+
+#[test]
+fn a_server_that_never_ends_its_answer_holds_nobody() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ignored = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
+        // Longer than the limit of time, and each byte within it.
+        while stream.write_all(b" ").is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let policy = json!({
+        "validate-jwt": {
+            "header-name": "Authorization",
+            "openid-config": [{ "url": format!("http://{address}/.well-known/openid-configuration") }],
+            "audiences": [API],
+        },
+        "clusters": { address.to_string(): "idp" },
+        "fetch": { "allow-http": true, "timeout": "500ms" },
+    });
+    let folder = Folder::new("slow", &[("policy.json", policy.to_string())]);
+    let token = token(&claims(&json!({})));
+    let (code, told, error) =
+        folder.explain(&["--config", "policy.json", "--token", &token, "--at", AT, "--fetch"], "");
+    assert_eq!(code, 1, "{told}{error}");
+    assert!(told.contains("no whole answer within 500ms"), "{told}");
+}
+
+#[test]
+fn what_only_looks_like_a_blank_is_not_taken_from_the_token() {
+    let folder = folder("blanks");
+    let token = token(&claims(&json!({})));
+    let base = ["--config", "policy.json", "--keys", "documents.json", "--at", AT];
+    for (after, expected) in [("", 0), (" \t", 0), ("\u{a0}", 2), ("\u{3000}", 2), ("\u{b}", 2)] {
+        let header = format!("authorization: Bearer {token}{after}");
+        let (code, told, _) = folder.explain(&[base.as_slice(), &["--header", &header]].concat(), "");
+        assert_eq!(code, expected, "header, {after:?}: {told}");
+        let (code, told, _) =
+            folder.explain(&[base.as_slice(), &["--token", "-"]].concat(), &format!("{token}{after}\r\n"));
+        assert_eq!(code, expected, "token, {after:?}: {told}");
+    }
+}
+
+#[test]
+fn a_bare_key_set_does_not_say_that_an_issuer_is_wrong() {
+    // The document lies on the tenant's name, and names an issuer on its id: no URL tells that.
+    let policy = json!({
+        "validate-jwt": {
+            "header-name": "Authorization",
+            "openid-config": [{ "url": format!("https://contoso.ciamlogin.com/{CUSTOMERS}/v2.0/.well-known/openid-configuration") }],
+            "audiences": [API],
+        },
+        "clusters": { "contoso.ciamlogin.com": "idp" },
+    });
+    let keys = json!({ "keys": [KEY.jwk()] });
+    let folder =
+        Folder::new("key-set", &[("policy.json", policy.to_string()), ("keys.json", keys.to_string())]);
+    let issuer = format!("https://{CUSTOMERS}.ciamlogin.com/{CUSTOMERS}/v2.0");
+    let token = token(&claims(&json!({ "iss": issuer, "tid": CUSTOMERS })));
+    let arguments = ["--config", "policy.json", "--token", &token, "--keys", "keys.json", "--at", AT];
+    let (code, told, error) = folder.explain(&arguments, "");
+    assert_eq!(code, 1, "{told}{error}");
+    assert!(told.starts_with("undecided: a key set does not say whose it is"), "{told}");
+}
+
+#[test]
+fn a_refusal_without_a_hint_has_a_remedy_all_the_same() {
+    let folder = folder("remedy");
+    for (more, remedy) in [
+        (json!({ "aud": "another" }), "have the caller ask for a token for this API"),
+        (json!({ "exp": NOW - 86_400, "nbf": NOW - 90_000 }), "have the caller get a new token"),
+        (json!({ "roles": ["Reader"] }), "give the caller what the claim is to have"),
+    ] {
+        let token = token(&claims(&more));
+        let arguments =
+            ["--config", "policy.json", "--token", &token, "--keys", "documents.json", "--at", AT];
+        let (code, told, error) = folder.explain(&arguments, "");
+        assert_eq!(code, 2, "{told}{error}");
+        assert!(told.contains(&format!("\n  remedy: {remedy}")), "{told}");
+    }
 }

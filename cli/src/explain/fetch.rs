@@ -1,23 +1,38 @@
 //! Fetching documents from identity providers, within the filter's own limits.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use validate_jwt::keys::{FetchFault, Response};
 
 /// What lies at `url`, of whatever status: no redirect is followed, as the filter follows none. A fault is told with what the
-/// library says of it. Fails when this machine trusts nobody.
+/// library says of it. The time counts for the whole answer, as in the proxy: the library's own counts for each read, and a server
+/// that sends a byte now and then would hold it for ever. Fails when this machine trusts nobody.
 pub(super) fn get(
     url: &str,
     timeout: Duration,
     limit: usize,
 ) -> Result<Result<Response, (FetchFault, String)>, String> {
     let agent = agent(timeout, url.starts_with("https:"))?;
-    Ok(exchange(&agent, url, limit).map_err(|error| {
-        let kind = if matches!(error, ureq::Error::Timeout(_)) {
-            FetchFault::TimedOut
-        } else if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
+    let late = || format!("no whole answer within {timeout:?}");
+    let (answers, answered) = mpsc::channel();
+    let asked = url.to_owned();
+    // It ends with the process at the latest.
+    thread::spawn(move || answers.send(exchange(&agent, &asked, limit)));
+    let answer = match answered.recv_timeout(timeout) {
+        Ok(answer) => answer,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            return Ok(Err((FetchFault::TimedOut, late())));
+        }
+    };
+    Ok(answer.map_err(|error| {
+        if matches!(error, ureq::Error::Timeout(_)) {
+            return (FetchFault::TimedOut, late());
+        }
+        let kind = if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
             FetchFault::TooLarge
         } else {
             FetchFault::Broken

@@ -1,6 +1,7 @@
 //! What is explained, for scripts.
 
 use super::documents::KeyReport;
+use super::remedies;
 use super::told::{Told, Verdict};
 use serde_json::{Value, json};
 use validate_jwt::decision::{Decision, Passage};
@@ -65,6 +66,7 @@ fn of_policy(name: &str, explanation: &Explanation) -> Value {
         "name": name,
         "checks": explanation.steps.iter().map(of_step).collect::<Vec<_>>(),
         "hints": hints,
+        "remedy": remedies::of(explanation),
     })
 }
 

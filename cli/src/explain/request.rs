@@ -71,13 +71,14 @@ impl RequestText {
         Ok(request)
     }
 
-    /// Adds a header, `name: value`.
+    /// Adds a header, `name: value`. Only blanks and tabs around the value do not count (RFC 9110 §5.5): what else looks like a
+    /// blank is part of it.
     pub(super) fn add_header(&mut self, line: &str) -> Result<(), String> {
         let (name, value) = line
             .split_once(':')
             .filter(|(name, _)| !name.is_empty() && !name.contains([' ', '\t']))
             .ok_or("a header is not of the form `name: value`")?;
-        let (name, value) = (name.to_ascii_lowercase(), value.trim().to_owned());
+        let (name, value) = (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned());
         if name == "host" {
             self.host = Some(value);
         } else {

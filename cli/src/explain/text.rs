@@ -1,6 +1,7 @@
 //! What is explained, for people.
 
 use super::documents::KeyReport;
+use super::remedies;
 use super::told::{Told, Verdict};
 use std::fmt::Write as _;
 use validate_jwt::decision::{Decision, Passage, Quorum};
@@ -79,6 +80,9 @@ pub(super) fn render(told: &Told<'_>, palette: Palette) -> String {
         for hint in hints(explanation) {
             line(&hint);
         }
+        if let Some(remedy) = remedies::of(explanation) {
+            line(&format!("  remedy: {remedy}"));
+        }
     }
     text
 }
@@ -96,6 +100,10 @@ fn headline(told: &Told<'_>, palette: Palette) -> String {
             "{}: the policy only reports; else it would be refused: {}\n",
             palette.paint(Tone::Good, "allowed"),
             because.unwrap_or_default()
+        ),
+        (Decision::Refuse { .. }, Verdict::Undecided) if told.is_guessed() => format!(
+            "{}: a key set does not say whose it is: give the discovery documents, too, or --fetch\n",
+            palette.paint(Tone::Open, "undecided")
         ),
         (Decision::AwaitKeys { .. } | Decision::Refuse { .. }, Verdict::Undecided) => format!(
             "{}: the keys are not there, and so the signature cannot be verified\n",

@@ -5,7 +5,7 @@ use super::request::RequestText;
 use crate::exit::Exit;
 use validate_jwt::decision::{Decision, Passage, Refused};
 use validate_jwt::explain::{Account, Finding, Prospect};
-use validate_jwt::rejection::Rejection;
+use validate_jwt::rejection::{Reason, Rejection};
 use validate_jwt::reply::Reply;
 use validate_jwt::time::Timestamp;
 
@@ -78,9 +78,19 @@ impl<'t> Told<'t> {
             Decision::Refuse { refused, .. } if refused.denial.rejection.reason().is_undecided() => {
                 undecided()
             }
+            Decision::Refuse { .. } if self.is_guessed() => Verdict::Undecided,
             Decision::Refuse { .. } => Verdict::Deny,
             Decision::AwaitKeys { .. } => undecided(),
         }
+    }
+
+    /// Whether the request is refused for its issuer alone, and what issuers there are was guessed from URLs: a key set does not
+    /// say whose it is, and Entra ID publishes other issuers than its URLs have.
+    pub(super) fn is_guessed(&self) -> bool {
+        self.keys.iter().any(|report| report.note.is_some())
+            && self
+                .refused()
+                .is_some_and(|refused| refused.denial.rejection.reason() == Reason::TokenIssuerNotAllowed)
     }
 
     /// How the command ends.
