@@ -10,7 +10,7 @@ use crate::{
     envoy::Envoy,
     figures::float,
     footprint::Ready,
-    load::Clients,
+    load::{Client, Clients},
     machine,
     meter::{Choice, Meter, Method},
     provider,
@@ -18,12 +18,12 @@ use crate::{
     sample::{Cost, Samples},
     table::{Table, count, counted, megabytes, microseconds},
     terminal::say,
-    tokens::Keys,
+    tokens::{Keys, forged},
 };
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use setup::{Setup, Subject, Tokens};
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 /// The listener without the filter.
 const PLAIN: &str = "plain";
@@ -162,6 +162,7 @@ impl Bench<'_> {
             let tokens = setup.tokens(self.keys, distinct, budget.warm.div_ceil(4))?;
             let address = envoy.address(&setup.listener())?;
             envoy.wait_for(address, PATH, tokens.repeated()?)?;
+            refuse_in_each(workers, address, tokens.repeated()?)?;
             let clients = Clients::connect(address, connections)?;
             lanes.push(Lane { setup, tokens, clients, hot: Pair::default(), cold: Pair::default() });
         }
@@ -226,6 +227,17 @@ impl Bench<'_> {
         clients.drive(PATH, &tokens.warm(self.plan.warm.max(tokens.live())))?;
         Ok((i64::try_from(ready.after.as_millis())?, i64::try_from(ready.envoy.own_bytes()?)?))
     }
+}
+
+/// Has a forged token refused in the VM of each worker, as far as the kernel spreads connections: from then on it reads as little of
+/// a request as it may.
+fn refuse_in_each(workers: usize, address: SocketAddr, good: &str) -> Result<()> {
+    let forged = forged(good)?;
+    for _ in 0..workers.saturating_mul(8) {
+        let status = Client::connect(address)?.ask(PATH, &forged)?;
+        ensure!(status == 401, "a forged token was answered {status}");
+    }
+    Ok(())
 }
 
 /// A table for each subject.

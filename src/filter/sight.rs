@@ -47,8 +47,9 @@ impl Sight {
         let (Width::Untried, Some(value), None) = (self.0.get(), copies.next(), copies.next()) else {
             return;
         };
-        // Envoy puts no comma behind what is empty, and so nothing would be known.
-        if value.is_empty() {
+        // Envoy puts no comma behind what is empty, and so nothing would be known. And nothing is written that no header may hold
+        // (RFC 9110 §5.5), though it came so.
+        if value.is_empty() || !value.iter().all(|byte| matches!(byte, b' '..=b'~')) {
             return;
         }
         self.0.set(Width::Head);

@@ -130,6 +130,7 @@ fn a_first_request_of_a_stranger_does_not_widen_the_sight_for_good() {
         ("an empty value", with(b"")),
         ("blanks", with(b" \t ")),
         ("bytes", with(b"\xff\xfe")),
+        ("control characters", with(b"Bearer \0\n")),
         ("a comma", with(b",")),
         ("commas and blanks", with(b", ,")),
         ("what the trial adds", with(b"copy")),
