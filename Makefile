@@ -46,6 +46,9 @@ override ENVOY := $(abspath $(ENVOY))
 endif
 export ENVOY
 
+# What `make lint test` needs of the disk, in MB, with room to spare.
+DISK_MB := 5000
+
 # What `make compat` tests on beside the pinned Envoy.
 OLDEST_ENVOY := .tools/envoy-oldest
 
@@ -243,6 +246,11 @@ preflight:
 		need "Node.js 20 or later" "install it from https://nodejs.org" \
 			node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; \
 		need npm "install it; it comes with Node.js from https://nodejs.org" npm --version; \
+	fi; \
+	if [ -n "$(filter lint test compat,$(MAKECMDGOALS))" ]; then \
+		free=$$(df -Pm . | awk 'NR == 2 { print $$4 }'); built=$$(du -sm target 2>/dev/null | cut -f1 || true); \
+		[ "$$(($${free:-$(DISK_MB)} + $${built:-0}))" -ge $(DISK_MB) ] \
+			|| echo "only $$free MB are free here, and what lint and test build takes some $(DISK_MB): they may fail for that" >&2; \
 	fi; \
 	if [ -n "$(filter fuzz,$(MAKECMDGOALS))" ]; then \
 		need "a C++ compiler" "libFuzzer is written in it (Debian: g++)" c++ --version; \
