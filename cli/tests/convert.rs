@@ -197,7 +197,10 @@ fn what_is_no_document_is_told() {
         (b"".as_slice(), "p.xml: error: has no element; a policy document of API Management is expected"),
         (b"{}", "p.xml:1:1: error: is no XML: unknown token"),
         (b"<a>", "p.xml:1:4: error: the document ends before its elements do; close them"),
-        (b"<a></b>", "p.xml:1:4: error: ends `<b>` where `<a>` is open"),
+        (
+            b"<a></b>",
+            "p.xml:1:4: error: ends `<b>` where `<a>` is open; close `<a>` before, or, if it is a placeholder, put in what it stands for",
+        ),
         (b"<a>&b;</a>", "p.xml:1:4: error: is no XML: unknown entity reference 'b'"),
         (b"<a b='1' b='2'/>", "p.xml:1:10: error: is no XML: attribute 'b' is already defined"),
         (b"\xff\xfe<\0a\0/\0>\0", "p.xml: error: is UTF-16; save it as UTF-8"),

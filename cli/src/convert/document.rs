@@ -61,11 +61,15 @@ impl<'d> Search<'d, '_> {
             for child in element.children() {
                 self.visit(child, inner);
             }
+        } else if let Some(kind) = misspelt_kind(element) {
+            self.misspelt(kind, element);
         } else {
             self.others.entry(element.tag_name().name()).or_default().push(self.xml.start(element));
             for inside in element.descendants() {
                 if let Some(kind) = kind_of(inside) {
                     self.inside_another(kind, inside, element);
+                } else if let Some(kind) = misspelt_kind(inside) {
+                    self.misspelt(kind, inside);
                 }
             }
         }
@@ -91,6 +95,17 @@ impl<'d> Search<'d, '_> {
         }
     }
 
+    /// A policy that would be missing.
+    fn misspelt(&mut self, kind: &str, element: Element<'d, 'd>) {
+        self.report.error(
+            self.xml.start(element),
+            format!(
+                "`<{}>` is no policy of API Management, whose names are in lower case; write `<{kind}>`",
+                Excerpt(element.tag_name().name())
+            ),
+        );
+    }
+
     fn inside_another(&mut self, kind: &str, element: Element<'d, 'd>, outermost: Element<'d, 'd>) {
         let around = element.parent_element().unwrap_or(outermost);
         let name = around.tag_name().name();
@@ -113,6 +128,14 @@ impl<'d> Search<'d, '_> {
 
 fn kind_of(element: Element<'_, '_>) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| element.is_element() && element.tag_name().name() == *kind)
+}
+
+/// The policy that an element would be, but for capitals or `_` in its name.
+fn misspelt_kind(element: Element<'_, '_>) -> Option<&'static str> {
+    let name = element.tag_name().name().replace('_', "-");
+    KINDS.into_iter().find(|kind| {
+        element.is_element() && element.tag_name().name() != *kind && name.eq_ignore_ascii_case(kind)
+    })
 }
 
 /// Tells expressions that seem to hold a policy: their end was found elsewhere than API Management finds it.

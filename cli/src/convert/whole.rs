@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use validate_jwt::config::Configuration;
+use validate_jwt::{config::Configuration, excerpt::Excerpt};
 
 use super::{
     ConvertOptions, certificates::Certificates, clusters, node::Node, policy::Policy, report::Report,
@@ -25,7 +25,8 @@ pub(super) fn configuration(
     if report.has_errors() {
         return None;
     }
-    let mut members = if policies.len() == 1 { single(policies, report) } else { several(policies, at) };
+    let mut members =
+        if policies.len() == 1 { single(policies, report) } else { several(policies, at, report) };
     members.push(("certificates", written.node));
     // What is to be said of clusters can wait until the filter takes the rest.
     let mut of_clusters = Report::default();
@@ -62,11 +63,21 @@ fn single(policies: Vec<Policy>, report: &mut Report) -> Members {
     policies.into_iter().map(member).collect()
 }
 
-fn several(policies: Vec<Policy>, at: usize) -> Members {
+fn several(policies: Vec<Policy>, at: usize, report: &mut Report) -> Members {
     let mut taken = BTreeSet::from([ALL.to_owned(), "none".to_owned()]);
     let mut members = Vec::new();
     for (number, policy) in (1_usize..).zip(policies) {
         let name = name_of(&policy, number, &taken);
+        if let Some(id) = policy.id.as_ref().filter(|id| **id != name) {
+            report.warning(
+                policy.at,
+                format!(
+                    "the `id` `{}` becomes `{name}`: the name of a policy has up to 63 letters, digits, `-` and `_`, is not `{ALL}` \
+                     or `none`, and no other policy has it",
+                    Excerpt(id)
+                ),
+            );
+        }
         let node = Node::object(policy.at, [(policy.kind, Some(policy.node))]);
         members.push((name.clone(), node));
         taken.insert(name);

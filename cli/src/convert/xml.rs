@@ -73,7 +73,12 @@ impl Prepared {
             Error::MalformedEntityReference(_) => (Some(at), "has a `&` that begins no entity; write `&amp;`".to_owned()),
             Error::UnexpectedCloseTag(expected, found, _) => (
                 Some(at),
-                format!("ends `<{}>` where `<{}>` is open", quoted(found), quoted(expected)),
+                format!(
+                    "ends `<{}>` where `<{open}>` is open; close `<{open}>` before, or, if it is a placeholder, put in what it \
+                     stands for",
+                    quoted(found),
+                    open = quoted(expected)
+                ),
             ),
             other => {
                 // The place is that in the masked text; ours is in front.
