@@ -12,7 +12,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use validate_jwt::config::{ConfigError, Configuration, Environment};
+use validate_jwt::config::{Configuration, Environment};
 use validate_jwt::time::Timestamp;
 
 /// What `check` takes.
@@ -23,7 +23,8 @@ Examples:
   validate-jwt check --assume-env filter-config/*.json
   validate-jwt convert policy.xml | validate-jwt check -
 
-Exit code: 0 the filter takes every configuration, with warnings or without; 3 it refuses one; 1 anything else.")]
+Exit code: 0 the filter takes every configuration, with warnings or without; 3 it refuses one; 1 one cannot be read, or anything \
+else.")]
 pub struct Arguments {
     /// Configurations of the filter (JSON); `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -57,33 +58,64 @@ pub struct Warning {
     pub remedy: String,
 }
 
+/// Whether the filter would take a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would.
+    Loads,
+    /// It would not, and says this.
+    Refused(String),
+    /// There is no telling: it cannot be read.
+    Unreadable(String),
+}
+
+impl Verdict {
+    /// How a command ends that found this.
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Loads => Exit::Fine,
+            Self::Refused(_) => Exit::BadConfiguration,
+            Self::Unreadable(_) => Exit::Other,
+        }
+    }
+
+    fn problem(&self) -> Option<&str> {
+        match self {
+            Self::Loads => None,
+            Self::Refused(problem) | Self::Unreadable(problem) => Some(problem),
+        }
+    }
+}
+
 /// What was found in one configuration.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// What it is called.
     pub name: String,
-    /// What the filter would say: nothing when it takes it.
-    pub refused: Option<ConfigError>,
+    /// Whether the filter would take it.
+    pub verdict: Verdict,
     /// What is allowed but hardly meant.
     pub warnings: Vec<Warning>,
     /// The variables that were taken for set.
     pub assumed: Vec<String>,
 }
 
-/// Checks every file; what is to be printed, and how to end. A file that cannot be read is an error of the whole.
-pub fn run(arguments: &Arguments, now: Timestamp) -> Result<(String, Exit), String> {
-    let mut reports = Vec::new();
-    for file in &arguments.files {
-        let text = input::read(file)?;
-        reports.push(check(
-            &input::shown(file),
-            &text,
-            &|name| input::environment(name),
-            arguments.assume_env,
-            now,
-        ));
-    }
-    let refused = reports.iter().any(|report| report.refused.is_some());
+/// Checks every file; what is to be printed, and how to end. What cannot be read keeps nobody from hearing of the others.
+pub fn run(arguments: &Arguments, now: Timestamp) -> (String, Exit) {
+    let report = |file: &String| {
+        let name = input::shown(file);
+        match input::read(file) {
+            Ok(text) => check(&name, &text, &|name| input::environment(name), arguments.assume_env, now),
+            Err(problem) => {
+                let problem = problem.strip_prefix(&format!("{name}: ")).unwrap_or(&problem).to_owned();
+                Report::of(name, Verdict::Unreadable(problem))
+            }
+        }
+    };
+    let reports: Vec<_> = arguments.files.iter().map(report).collect();
+    let exits = || reports.iter().map(|report| report.verdict.exit());
+    let exit =
+        [Exit::BadConfiguration, Exit::Other].into_iter().find(|exit| exits().any(|known| known == *exit));
     let told = match arguments.format {
         Format::Text => reports.iter().map(Report::text).collect(),
         Format::Json => {
@@ -91,7 +123,7 @@ pub fn run(arguments: &Arguments, now: Timestamp) -> Result<(String, Exit), Stri
             format!("{:#}\n", json!({ "files": reports }))
         }
     };
-    Ok((told, if refused { Exit::BadConfiguration } else { Exit::Fine }))
+    (told, exit.unwrap_or(Exit::Fine))
 }
 
 /// Checks the text of one configuration, by the filter's own parser. With `assume`, a variable that `environment` does not have
@@ -103,11 +135,11 @@ pub fn check(name: &str, text: &[u8], environment: Environment<'_>, assume: bool
     let with_assumed =
         |name: &str| environment(name).or_else(|| assumed.get(name).and_then(|kind| kind.stand_in()));
     let parsed = Configuration::parse(text, &with_assumed);
-    let (refused, warnings) = match parsed {
-        Err(error) => (Some(error), Vec::new()),
-        Ok(configuration) => (None, warnings::of(&configuration, &written, now)),
+    let (verdict, warnings) = match parsed {
+        Err(error) => (Verdict::Refused(error.to_string()), Vec::new()),
+        Ok(configuration) => (Verdict::Loads, warnings::of(&configuration, &written, now)),
     };
-    Report { name: name.to_owned(), refused, warnings, assumed: assumed.into_keys().collect() }
+    Report { warnings, assumed: assumed.into_keys().collect(), ..Report::of(name, verdict) }
 }
 
 /// What a variable holds.
@@ -151,24 +183,28 @@ fn variables(written: &Value) -> BTreeMap<String, Kind> {
 }
 
 impl Report {
+    fn of(name: impl Into<String>, verdict: Verdict) -> Self {
+        Self { name: name.into(), verdict, warnings: Vec::new(), assumed: Vec::new() }
+    }
+
     /// For people: a line for the file, and two for each warning.
     fn text(&self) -> String {
         let mut text = String::new();
         let name = &self.name;
-        let verdict = self.refused.as_ref().map_or_else(
+        let verdict = self.verdict.problem().map_or_else(
             || match self.warnings.len() {
                 0 => "ok".to_owned(),
                 1 => "ok, with a warning".to_owned(),
                 many => format!("ok, with {many} warnings"),
             },
-            |error| format!("error: {error}"),
+            |problem| format!("error: {problem}"),
         );
         let _infallible = writeln!(text, "{name}: {verdict}");
         for Warning { path, problem, remedy } in &self.warnings {
             let _infallible = writeln!(text, "{name}: warning: {path}: {problem}\n  remedy: {remedy}");
         }
         // A private key that was made up belongs to no certificate.
-        let meaning = if self.refused.is_some() {
+        let meaning = if matches!(self.verdict, Verdict::Refused(_)) {
             "what stands in for it may be why: set it to be sure"
         } else {
             "taken for a good one"
@@ -188,8 +224,8 @@ impl Report {
             .collect();
         json!({
             "file": self.name,
-            "loads": self.refused.is_none(),
-            "error": self.refused.as_ref().map(ToString::to_string),
+            "loads": self.verdict == Verdict::Loads,
+            "error": self.verdict.problem(),
             "warnings": warnings,
             "assumed": self.assumed,
         })

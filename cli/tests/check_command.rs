@@ -50,9 +50,16 @@ fn one_that_the_filter_refuses_ends_with_3_beside_good_ones() {
 
 #[test]
 fn files_that_are_not_there_and_wrong_arguments_end_with_1() {
-    let (code, _, err) = told(&check(&["filter-config/none.json"], ""));
+    let (code, out, _) = told(&check(&["filter-config/none.json", "filter-config/b2c.json"], ""));
     assert_eq!(code, Some(1));
-    assert!(err.starts_with("validate-jwt: filter-config/none.json: "), "{err}");
+    assert!(out.starts_with("filter-config/none.json: error: No such file"), "{out}");
+    assert!(out.ends_with("filter-config/b2c.json: ok\n"), "{out}");
+    let (code, out, _) = told(&check(&["filter-config/none.json", "-"], "{}"));
+    assert_eq!((code, out.lines().count()), (Some(3), 2), "a configuration is refused, whatever else: {out}");
+    let (code, out, _) = told(&check(&["--format", "json", "filter-config/none.json"], ""));
+    let document: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &document["files"][0]["loads"]), (Some(1), &false.into()));
+    assert!(document["files"][0]["error"].as_str().unwrap().starts_with("No such file"), "{out}");
     assert_eq!(told(&check(&[], "")).0, Some(1));
     assert_eq!(told(&check(&["--help"], "")).0, Some(0));
 }
