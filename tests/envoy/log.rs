@@ -6,7 +6,7 @@ use crate::support::bootstrap::Setup;
 use crate::support::claims::{in_force, with, with_wrong_signature, without};
 use crate::support::deadline::{poll, wait_until};
 use crate::support::envoy::Envoy;
-use crate::support::http_client::Request;
+use crate::support::http_client::{Request, exchange};
 use crate::support::identity_provider::IdentityProvider;
 use crate::support::light_and_dark::{LightAndDark, claims, policy};
 use serde_json::{Value, json};
@@ -97,6 +97,32 @@ fn a_flood_of_refusals_leaves_lines_out_and_says_how_many() {
     };
     let lines = lines();
     assert_eq!(lines.len() + lines.iter().map(left_out).sum::<usize>(), sent, "{lines:#?}");
+}
+
+#[test]
+fn the_checks_of_a_request_are_logged_at_the_level_trace_for_who_asks_for_them() {
+    let provider = IdentityProvider::start();
+    let authority = Authority::plain("light.example");
+    authority.publish(&provider);
+    let setup = Setup::new().cluster("provider", provider.address()).listener("api", policy(&authority));
+    let setup = setup.environment("VALIDATE_JWT_LOG", "trace");
+    let envoy = Envoy::start(&setup);
+    let level = exchange(envoy.admin(), &Request::new("POST", "/logging?wasm=trace")).unwrap();
+    assert_eq!(level.status, 200);
+
+    let claims = with(&claims(&authority), "upn", json!(PERSON));
+    envoy.keep_secret(PERSON);
+    envoy.passes("api", Request::get("/").bearer(&authority.token(&claims)));
+    let foreign = authority.token(&with(&claims, "aud", json!("another")));
+    logs(&envoy, "api", "TokenAudienceNotAllowed", || Request::get("/").bearer(&foreign));
+    let passed = "checks of policy validate-jwt: token pass, size pass, structure pass, alg pass, iss pass, key pass, signature \
+                  pass, exp pass, aud ";
+    for rest in ["pass, claims pass", "FAIL (no `aud` is in `audiences`), claims not reached"] {
+        let line = format!("{passed}{rest}");
+        wait_until(&format!("a line `{line}`"), || {
+            envoy.log().lines().any(|logged| logged.contains("[trace]") && logged.ends_with(&line))
+        });
+    }
 }
 
 #[test]
