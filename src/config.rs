@@ -29,6 +29,9 @@ use crate::{
 /// A configuration longer than this is refused unread.
 pub const MAX_CONFIGURATION_BYTES: usize = 1_048_576;
 
+/// U+FEFF in UTF-8, which some editors put before a text, and no JSON has (RFC 8259 §8.1).
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The variables of the VM's environment, by name: the `…-from-env` twins are read from it.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
@@ -94,6 +97,9 @@ impl Configuration {
         // Good JSON is taken as such; a `Struct` is never good JSON, since its entries hold control characters.
         let json = Json::parse(text).or_else(|error| {
             structure::parse(text).ok_or_else(|| match error {
+                _ if text.starts_with(BYTE_ORDER_MARK) => {
+                    ConfigError::new("", "begins with a byte order mark; save it as UTF-8 without")
+                }
                 JsonError::DuplicateMember { path } => ConfigError::new(path, "is there twice; remove one"),
                 JsonError::NotUtf8 | JsonError::Syntax { .. } | JsonError::TooDeep => {
                     ConfigError::new("", format!("{error}; expected JSON in a StringValue, or a Struct"))

@@ -163,6 +163,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
     let empty_list = "is an empty list; name at least one, or leave the member out";
     let cases = [
         (String::new(), "configuration: is empty; expected a JSON object with `validate-jwt`".to_owned()),
+        ("\u{feff}{}".into(), "configuration: begins with a byte order mark; save it as UTF-8 without".into()),
         ("{".into(), "configuration: not JSON at line 1 column 1; expected JSON in a StringValue, or a Struct".into()),
         ("[1]".into(), "configuration: is an array; expected an object with `validate-jwt`, `validate-azure-ad-token`, `options`, `clusters`, `default-cluster`, `fetch`, `token-cache`, `certificates`, `allow-cors-preflight`".into()),
         ("{}".into(), "configuration: has no policy; add `validate-jwt` or `validate-azure-ad-token`".into()),
