@@ -57,8 +57,10 @@ impl Account<'_> {
 pub struct Explanation {
     /// Every step, in order.
     pub steps: Vec<Step>,
-    /// What probably explains it, and what to do.
+    /// What probably explains why it is refused, or not decided, and what to do.
     pub advice: Vec<Advice>,
+    /// The same about checks after the one that refuses, which would refuse it next.
+    pub later: Vec<Advice>,
 }
 
 impl Explanation {

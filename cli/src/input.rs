@@ -1,26 +1,48 @@
 //! What the commands read: files, standard input, the environment.
 
-use std::fs;
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, Read};
 
 /// The name of standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
 
+/// No more of one input is read. The longest answer of a provider that a configuration can allow is as long.
+pub const MAX_INPUT_BYTES: u64 = 16_777_216;
+
 /// The whole of a file, or of standard input for `-`; fails with a sentence that names it.
 pub fn read(name: &str) -> Result<Vec<u8>, String> {
-    let content = if name == STANDARD_INPUT {
-        let mut content = Vec::new();
-        io::stdin().read_to_end(&mut content).map(|_| content)
+    let content =
+        if name == STANDARD_INPUT { limited(io::stdin()) } else { File::open(name).and_then(limited) };
+    let content = content.map_err(|error| {
+        let also = if is_token(name) { "; a token is given by --token" } else { "" };
+        format!("{}: {error}{also}", shown(name))
+    })?;
+    if u64::try_from(content.len()).is_ok_and(|length| length <= MAX_INPUT_BYTES) {
+        Ok(content)
     } else {
-        fs::read(name)
-    };
-    content.map_err(|error| format!("{}: {error}", shown(name)))
+        Err(format!("{}: longer than {MAX_INPUT_BYTES} bytes", shown(name)))
+    }
 }
 
-/// What a file is called in messages, without control characters.
+/// As much as shows that it is too long.
+fn limited(input: impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    input.take(MAX_INPUT_BYTES.saturating_add(1)).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Whether somebody gave a token where a file belongs: a JOSE header begins like this in Base64url.
+fn is_token(name: &str) -> bool {
+    name.starts_with("eyJ") && name.contains('.')
+}
+
+/// What a file is called in messages, without control characters. A token in its place is not told.
 pub fn shown(name: &str) -> String {
     if name == STANDARD_INPUT {
         return "standard input".to_owned();
+    }
+    if is_token(name) {
+        return "eyJ…".to_owned();
     }
     name.chars()
         .flat_map(|character| {

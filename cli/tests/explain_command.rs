@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -440,6 +440,78 @@ fn a_server_that_never_ends_its_answer_holds_nobody() {
         folder.explain(&["--config", "policy.json", "--token", &token, "--at", AT, "--fetch"], "");
     assert_eq!(code, 1, "{told}{error}");
     assert!(told.contains("no whole answer within 500ms"), "{told}");
+}
+
+#[test]
+fn providers_are_asked_at_once() {
+    const PROVIDERS: usize = 3;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // Nobody has an answer before everybody has asked.
+    thread::spawn(move || {
+        loop {
+            let asked: Vec<_> = (0..PROVIDERS).map(|_| listener.accept().unwrap().0).collect();
+            for mut stream in asked {
+                let _ignored = stream.read(&mut [0; 1024]);
+                let answer = "HTTP/1.1 503 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    let urls: Vec<_> =
+        (0..PROVIDERS).map(|number| json!({ "url": format!("http://{address}/{number}") })).collect();
+    let policy = json!({
+        "validate-jwt": { "header-name": "Authorization", "openid-config": urls, "audiences": [API] },
+        "default-cluster": "any",
+        "fetch": { "allow-http": true, "timeout": "10s" },
+    });
+    let folder = Folder::new("at-once", &[("policy.json", policy.to_string())]);
+    let token = token(&claims(&json!({})));
+    let arguments = ["--config", "policy.json", "--token", &token, "--at", AT, "--fetch"];
+    let (code, told, error) = folder.explain(&arguments, "");
+    assert_eq!(code, 1, "{told}{error}");
+    assert_eq!(told.matches("status 503, not 200").count(), PROVIDERS, "{told}");
+}
+
+#[test]
+fn a_token_in_the_place_of_a_file_is_not_shown() {
+    let folder = folder("misplaced");
+    let token = token(&claims(&json!({})));
+    for arguments in [
+        vec!["--config", &token],
+        vec!["--config", "policy.json", "--request", &token],
+        vec!["--config", "policy.json", "--keys", &token],
+    ] {
+        let (code, told, error) = folder.explain(&arguments, "");
+        assert_eq!((code, told.as_str()), (1, ""));
+        assert!(error.contains("eyJ…: ") && error.contains("a token is given by --token"), "{error}");
+        assert!(!error.contains(token.trim_start_matches("eyJ").split_at(20).0), "{error}");
+    }
+}
+
+#[test]
+fn what_is_too_long_is_not_read() {
+    let folder = folder("long");
+    let long = " ".repeat(usize::try_from(validate_jwt_cli::input::MAX_INPUT_BYTES).unwrap() + 1);
+    let (code, _, error) = folder.explain(&["--config", "policy.json", "--token", "-"], &long);
+    assert_eq!(code, 1);
+    assert_eq!(error, "validate-jwt: standard input: longer than 16777216 bytes\n");
+}
+
+#[test]
+fn what_is_no_request_is_not_taken_for_one() {
+    let token = token(&claims(&json!({})));
+    let two_hosts = format!("GET / HTTP/1.1\nHost: a\nauthorization: Bearer {token}\nhost: b\n");
+    for (request, said) in [
+        (policy(TENANT).to_string(), "does not begin with a line such as `GET /orders HTTP/1.1`"),
+        ("{ \"a\": 1 }".to_owned(), "does not begin with a line such as `GET /orders HTTP/1.1`"),
+        (two_hosts, "two `Host` headers"),
+    ] {
+        let (code, told, error) = folder("no-request")
+            .explain(&["--config", "policy.json", "--request", "-", "--at", AT], &request);
+        assert_eq!((code, told.as_str()), (1, ""), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]

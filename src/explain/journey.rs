@@ -75,9 +75,13 @@ pub(super) fn explain(
     let verdict = token.map(|token| validate::find_key(policy, keys, crypto.verifier, token, attempt));
     journey.stages(policy, keys, attempt, token, verdict.as_ref());
     journey.claims(policy, attempt, token, verdict.as_ref().and_then(|verdict| verdict.as_ref().ok()));
+    let explaining =
+        |steps: &[Step]| advice::of(&advice::Sight { policy, keys, attempt, text: found, token, steps });
+    let mut later = explaining(&journey.steps);
     let advice =
-        advice::of(&advice::Sight { policy, keys, attempt, text: found, token, steps: &journey.steps });
-    Explanation { steps: journey.steps, advice }
+        if journey.is_refused() { explaining(&journey.until_refused()) } else { std::mem::take(&mut later) };
+    later.retain(|further| !advice.contains(further));
+    Explanation { steps: journey.steps, advice, later }
 }
 
 /// What is to be parsed.
@@ -115,6 +119,21 @@ fn decrypt(
 }
 
 impl Journey {
+    fn is_refused(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.finding, Finding::Failed(_)))
+    }
+
+    /// The steps without what those would come to that were not reached.
+    fn until_refused(&self) -> Vec<Step> {
+        let mut steps = self.steps.clone();
+        for step in &mut steps {
+            if matches!(step.finding, Finding::NotReached(_)) {
+                step.finding = Finding::NotReached(Prospect::Unknown);
+            }
+        }
+        steps
+    }
+
     /// A step that the journey reached when there is an `outcome`; gives what it brought.
     fn step<T>(
         &mut self,

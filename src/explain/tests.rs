@@ -57,7 +57,7 @@ fn explained_token(world: &World, token: &str) -> Explanation {
 }
 
 fn numbers(explanation: &Explanation) -> Vec<u8> {
-    explanation.advice.iter().map(|advice| advice.number).collect()
+    explanation.advice.iter().chain(&explanation.later).map(|advice| advice.number).collect()
 }
 
 fn step<'e>(explanation: &'e Explanation, name: &str) -> &'e Step {
@@ -150,6 +150,23 @@ fn all_that_is_wrong_is_told_and_the_first_decides() {
     }
     let alg = explained_token(&world, &crate::trial::unsigned("HS256", &claims(V2_ISSUER), ""));
     assert_eq!(step(&alg, "iss").finding, Finding::NotReached(Prospect::WouldPass));
+}
+
+#[test]
+fn what_explains_the_refusal_stands_apart_from_what_would_be_refused_next() {
+    let signer = Signer::new(1);
+    let configuration = policy(&json!({ "audiences": ["a"], "required-claims": [{ "name": "roles" }] }));
+    let world = world(&configuration, V2_ISSUER, &signer);
+    let forged = Signer { key_id: signer.key_id.clone(), ..Signer::new(2) };
+    let numbers = |advice: &[Advice]| -> Vec<u8> { advice.iter().map(|advice| advice.number).collect() };
+    let claims = with(V2_ISSUER, &json!({ "aud": "a" }));
+    for (what, token, advice, later) in [
+        ("a role is missing", signer.token(&claims), vec![17], vec![]),
+        ("forged, and a role is missing", forged.token(&claims), vec![], vec![17]),
+    ] {
+        let explanation = explained_token(&world, &token);
+        assert_eq!((numbers(&explanation.advice), numbers(&explanation.later)), (advice, later), "{what}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What identity providers publish: from a file, or from the network.
 
-use super::fetch;
+use super::fetch::{self, Answer};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use validate_jwt::keys::{Action, FetchError, FetchFault, Fetched, KeyStore, Response, Waited};
 use validate_jwt::time::Timestamp;
@@ -15,6 +16,26 @@ pub(super) enum Publisher {
     File(Documents),
     /// The identity providers themselves.
     Network,
+}
+
+impl Publisher {
+    /// What lies at each of `urls`. Fails when nothing can be fetched from this machine.
+    fn answers(&self, urls: &[String], (timeout, limit): (Duration, usize)) -> Result<Vec<Answer>, String> {
+        match self {
+            Self::Nobody => {
+                Ok(urls.iter().map(|_| Err((FetchFault::NotSent, "not fetched".to_owned()))).collect())
+            }
+            Self::File(documents) => Ok(urls
+                .iter()
+                .map(|url| {
+                    let absent = || (FetchFault::NotSent, "--keys has nothing there".to_owned());
+                    let document = documents.at(url).ok_or_else(absent)?;
+                    Ok(Response { status: 200, body: document.to_string().into_bytes() })
+                })
+                .collect()),
+            Self::Network => fetch::get_all(urls, timeout, limit),
+        }
+    }
 }
 
 /// The documents of a file.
@@ -86,55 +107,54 @@ pub(super) struct KeyReport {
 pub(super) fn pump(
     keys: &mut KeyStore,
     publisher: &Publisher,
-    (timeout, limit): (Duration, usize),
+    limits: (Duration, usize),
     reports: &mut Vec<KeyReport>,
     now: Timestamp,
 ) -> Result<Option<Waited>, String> {
     let mut actions = keys.tick(now);
     let mut waited = None;
-    let mut fault = None;
-    while let Some(action) = actions.pop() {
-        match action {
-            Action::Fetch(fetch) => {
-                let url = fetch.url.to_string();
-                let response = match publisher {
-                    Publisher::Nobody => Err(FetchFault::NotSent),
-                    Publisher::File(documents) => documents.at(&url).map_or_else(
-                        || {
-                            fault = Some(format!("--keys has nothing for {url}"));
-                            Err(FetchFault::NotSent)
-                        },
-                        |document| Ok(Response { status: 200, body: document.to_string().into_bytes() }),
-                    ),
-                    Publisher::Network => fetch::get(&url, timeout, limit)?.map_err(|(kind, problem)| {
-                        fault = Some(format!("{url}: {problem}"));
-                        kind
-                    }),
-                };
-                actions.extend(keys.answer(&fetch, response, now));
+    // What went wrong, by the URL; the filter's own words are about proxies.
+    let mut faults = BTreeMap::new();
+    while !actions.is_empty() {
+        let mut fetches = Vec::new();
+        for action in std::mem::take(&mut actions) {
+            match action {
+                Action::Fetch(fetch) => fetches.push(fetch),
+                Action::Wake(woken) => waited = woken.first().map(|woken| woken.waited),
+                Action::Report(report) => {
+                    let url = keys.provider(report.provider).map(|provider| provider.url().to_string());
+                    reports.push(KeyReport {
+                        url: url.unwrap_or_default(),
+                        result: result(report.result, &faults),
+                        note: matches!(publisher, Publisher::File(Documents::KeySet(_))).then(|| {
+                            "the issuer is taken from the URL: give the discovery document to be sure"
+                                .to_owned()
+                        }),
+                    });
+                }
             }
-            Action::Wake(woken) => waited = woken.first().map(|woken| woken.waited),
-            Action::Report(report) => {
-                let url = keys.provider(report.provider).map(|provider| provider.url().to_string());
-                reports.push(KeyReport {
-                    url: url.unwrap_or_default(),
-                    result: result(report.result, fault.take()),
-                    note: matches!(publisher, Publisher::File(Documents::KeySet(_))).then(|| {
-                        "the issuer is taken from the URL: give the discovery document to be sure".to_owned()
-                    }),
-                });
-            }
+        }
+        let urls: Vec<_> = fetches.iter().map(|fetch| fetch.url.to_string()).collect();
+        for ((fetch, url), answer) in fetches.iter().zip(&urls).zip(publisher.answers(&urls, limits)?) {
+            let response = answer.map_err(|(kind, problem)| {
+                faults.insert(url.clone(), format!("{url}: {problem}"));
+                kind
+            });
+            actions.extend(keys.answer(fetch, response, now));
         }
     }
     Ok(waited)
 }
 
 /// In words that know of no proxy, which has no part in it here.
-fn result(result: Result<Fetched, FetchError>, fault: Option<String>) -> Result<usize, String> {
+fn result(result: Result<Fetched, FetchError>, faults: &BTreeMap<String, String>) -> Result<usize, String> {
     match result {
         Ok(Fetched { keys, .. }) => Ok(keys),
         Err(FetchError::Status { url, status, .. }) => Err(format!("{url}: status {status}, not 200")),
-        Err(FetchError::Fault { url, .. }) => Err(fault.unwrap_or_else(|| format!("{url}: no answer"))),
+        Err(FetchError::Fault { url, .. }) => {
+            let url = url.to_string();
+            Err(faults.get(&url).cloned().unwrap_or_else(|| format!("{url}: no answer")))
+        }
         Err(
             error @ (FetchError::Discovery(_)
             | FetchError::InsecureJwksUri(_)

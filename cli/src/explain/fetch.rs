@@ -1,44 +1,53 @@
 //! Fetching documents from identity providers, within the filter's own limits.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use validate_jwt::keys::{FetchFault, Response};
 
-/// What lies at `url`, of whatever status: no redirect is followed, as the filter follows none. A fault is told with what the
-/// library says of it. The time counts for the whole answer, as in the proxy: the library's own counts for each read, and a server
-/// that sends a byte now and then would hold it for ever. Fails when this machine trusts nobody.
-pub(super) fn get(
-    url: &str,
-    timeout: Duration,
-    limit: usize,
-) -> Result<Result<Response, (FetchFault, String)>, String> {
-    let agent = agent(timeout, url.starts_with("https:"))?;
-    let late = || format!("no whole answer within {timeout:?}");
+/// An answer, or what went wrong with what the library says of it.
+pub(super) type Answer = Result<Response, (FetchFault, String)>;
+
+/// So many are asked at once, so that a few that do not answer hold nobody for long.
+const AT_ONCE: usize = 16;
+
+/// What lies at each of `urls`, of whatever status: no redirect is followed, as the filter follows none. Fails when this machine
+/// trusts nobody.
+pub(super) fn get_all(urls: &[String], timeout: Duration, limit: usize) -> Result<Vec<Answer>, String> {
+    let agent = agent(timeout, urls.iter().any(|url| url.starts_with("https:")))?;
+    let mut answers = Vec::new();
+    for some in urls.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            let agent = &agent;
+            let asked: Vec<_> =
+                some.iter().map(|url| scope.spawn(move || get(agent, url, timeout, limit))).collect();
+            let broken = |_| Err((FetchFault::Broken, "not fetched".to_owned()));
+            answers.extend(asked.into_iter().map(|answer| answer.join().unwrap_or_else(broken)));
+        });
+    }
+    Ok(answers)
+}
+
+/// What lies at `url`. The time counts for the whole answer, as in the proxy: the library's own counts for each read, and a server
+/// that sends a byte now and then would hold it for ever.
+fn get(agent: &Agent, url: &str, timeout: Duration, limit: usize) -> Answer {
+    let late = || (FetchFault::TimedOut, format!("no whole answer within {timeout:?}"));
     let (answers, answered) = mpsc::channel();
-    let asked = url.to_owned();
+    let (agent, asked) = (agent.clone(), url.to_owned());
     // It ends with the process at the latest.
     thread::spawn(move || answers.send(exchange(&agent, &asked, limit)));
-    let answer = match answered.recv_timeout(timeout) {
-        Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            return Ok(Err((FetchFault::TimedOut, late())));
-        }
-    };
-    Ok(answer.map_err(|error| {
+    let answer = answered.recv_timeout(timeout).map_err(|_| late())?;
+    answer.map_err(|error| {
         if matches!(error, ureq::Error::Timeout(_)) {
-            return (FetchFault::TimedOut, late());
+            return late();
         }
-        let kind = if matches!(error, ureq::Error::BodyExceedsLimit(_)) {
-            FetchFault::TooLarge
-        } else {
-            FetchFault::Broken
-        };
-        (kind, error.to_string())
-    }))
+        let is_too_long = matches!(error, ureq::Error::BodyExceedsLimit(_));
+        let fault = if is_too_long { FetchFault::TooLarge } else { FetchFault::Broken };
+        (fault, error.to_string())
+    })
 }
 
 fn exchange(agent: &Agent, url: &str, limit: usize) -> Result<Response, ureq::Error> {

@@ -5,7 +5,7 @@ use super::remedies;
 use super::told::{Told, Verdict};
 use serde_json::{Value, json};
 use validate_jwt::decision::{Decision, Passage};
-use validate_jwt::explain::{Explanation, Finding, Prospect, Standing, Step, date};
+use validate_jwt::explain::{Advice, Explanation, Finding, Prospect, Standing, Step, date};
 
 /// One document.
 pub(super) fn render(told: &Told<'_>) -> String {
@@ -55,19 +55,17 @@ fn of_keys(report: &KeyReport) -> Value {
 }
 
 fn of_policy(name: &str, explanation: &Explanation) -> Value {
-    let hints: Vec<_> = explanation
-        .advice
-        .iter()
-        .map(|advice| {
-            json!({ "id": format!("H{}", advice.number), "cause": advice.cause, "remedy": advice.remedy })
-        })
-        .collect();
     json!({
         "name": name,
         "checks": explanation.steps.iter().map(of_step).collect::<Vec<_>>(),
-        "hints": hints,
+        "hints": explanation.advice.iter().map(of_advice).collect::<Vec<_>>(),
+        "later-hints": explanation.later.iter().map(of_advice).collect::<Vec<_>>(),
         "remedy": remedies::of(explanation),
     })
+}
+
+fn of_advice(advice: &Advice) -> Value {
+    json!({ "id": format!("H{}", advice.number), "cause": advice.cause, "remedy": advice.remedy })
 }
 
 fn of_step(step: &Step) -> Value {

@@ -61,11 +61,15 @@ impl RequestText {
             .skip_while(|line| line.trim().is_empty());
         let first = lines.next().ok_or("the request is empty")?;
         let mut words = first.split(' ').filter(|word| !word.is_empty());
-        let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        let (Some(method), Some(target)) = (words.next().filter(|word| is_method(word)), words.next()) else {
             return Err("the request does not begin with a line such as `GET /orders HTTP/1.1`".to_owned());
         };
         let mut request = Self { method: method.to_owned(), target: target.to_owned(), ..Self::default() };
         for line in lines.take_while(|line| !line.is_empty()) {
+            let had_host = request.host.is_some();
+            if had_host && line.get(..5).is_some_and(|name| name.eq_ignore_ascii_case("host:")) {
+                return Err("the request has two `Host` headers; HTTP has one (RFC 9112 §3.2)".to_owned());
+            }
             request.add_header(line)?;
         }
         Ok(request)
@@ -174,6 +178,11 @@ impl RequestText {
     pub(super) fn path(&self) -> &str {
         self.target.split(['?', '#']).next().unwrap_or_default()
     }
+}
+
+/// A token in the sense of HTTP (RFC 9110 §5.6.2), as methods are.
+fn is_method(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// With every byte percent-encoded that could mean something in a query (RFC 3986 §2.3).

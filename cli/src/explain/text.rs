@@ -3,9 +3,8 @@
 use super::documents::KeyReport;
 use super::remedies;
 use super::told::{Told, Verdict};
-use std::fmt::Write as _;
 use validate_jwt::decision::{Decision, Passage, Quorum};
-use validate_jwt::explain::{Explanation, Finding, Prospect, Standing, Step, date};
+use validate_jwt::explain::{Advice, Finding, Prospect, Standing, Step, date};
 use validate_jwt::route::Ambiguous;
 
 /// Colours, or none.
@@ -40,9 +39,9 @@ impl Palette {
     }
 }
 
-/// How wide the word is that a check comes to, and its name.
+/// How wide the word is that a check comes to, and its name at most.
 const WORD: usize = 11;
-const NAME: usize = 11;
+const NAME: usize = 24;
 
 /// All of it.
 pub(super) fn render(told: &Told<'_>, palette: Palette) -> String {
@@ -74,14 +73,21 @@ pub(super) fn render(told: &Told<'_>, palette: Palette) -> String {
         if !is_verified && explanation.steps.iter().any(|step| step.standing.is_some()) {
             line("  The signature is NOT verified: what the token claims may be anybody's words.");
         }
+        let width = explanation.steps.iter().map(|step| step.name.len()).max().unwrap_or(0).min(NAME);
         for step in &explanation.steps {
-            line(&of_step(step, palette));
+            line(&of_step(step, width, palette));
         }
-        for hint in hints(explanation) {
-            line(&hint);
+        for advice in &explanation.advice {
+            line(&hint(advice));
         }
         if let Some(remedy) = remedies::of(explanation) {
             line(&format!("  remedy: {remedy}"));
+        }
+        if !explanation.later.is_empty() {
+            line("  When that is mended, of the checks after it:");
+        }
+        for advice in &explanation.later {
+            line(&hint(advice));
         }
     }
     text
@@ -161,7 +167,7 @@ fn keys(report: &KeyReport) -> String {
     format!("{}: {result}{note}", plain(&report.url))
 }
 
-fn of_step(step: &Step, palette: Palette) -> String {
+fn of_step(step: &Step, width: usize, palette: Palette) -> String {
     let (tone, word, problem) = match &step.finding {
         Finding::Passed => (Tone::Good, "pass", None),
         Finding::Failed(rejection) => (Tone::Bad, "FAIL", Some(rejection)),
@@ -171,8 +177,8 @@ fn of_step(step: &Step, palette: Palette) -> String {
         Finding::NotReached(Prospect::WouldFail(rejection)) => (Tone::Open, "would FAIL", Some(rejection)),
     };
     let word = palette.paint(tone, &format!("{word:WORD$}"));
-    let mut text = format!("  {word}  {:NAME$} ", step.name);
-    let indent = " ".repeat(2 + WORD + 2 + NAME + 1);
+    let mut text = format!("  {word}  {:width$} ", step.name);
+    let indent = " ".repeat(width.saturating_add(2 + WORD + 2 + 1));
     let standing = match step.standing {
         Some(Standing::NotVerified) => " (not verified)",
         Some(Standing::Verified) | None => "",
@@ -188,14 +194,8 @@ fn of_step(step: &Step, palette: Palette) -> String {
     text
 }
 
-fn hints(explanation: &Explanation) -> Vec<String> {
-    let mut lines = Vec::new();
-    for advice in &explanation.advice {
-        let mut text = format!("  hint H{}: {}", advice.number, advice.cause);
-        let _infallible = write!(text, "\n    remedy: {}", advice.remedy);
-        lines.push(text);
-    }
-    lines
+fn hint(advice: &Advice) -> String {
+    format!("  hint H{}: {}\n    remedy: {}", advice.number, advice.cause, advice.remedy)
 }
 
 /// ASCII without control characters.
