@@ -21,7 +21,7 @@ impl Figure {
 
     /// The spread as a part of the median.
     pub(crate) fn relative_spread(&self) -> f64 {
-        if self.median == 0.0 { 0.0 } else { (self.spread / self.median).abs() }
+        if self.spread == 0.0 { 0.0 } else { (self.spread / self.median).abs() }
     }
 }
 
@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn a_spread_is_told_as_a_part_of_the_median() {
         assert!((Figure { median: -200.0, spread: 4.0 }.relative_spread() - 0.02).abs() < 1e-12);
-        assert!(Figure { median: 0.0, spread: 4.0 }.relative_spread().abs() < 1e-12);
+        assert!(Figure { median: 0.0, spread: 0.0 }.relative_spread().abs() < 1e-12);
+        assert!(Figure { median: 0.0, spread: 4.0 }.relative_spread().is_infinite());
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub(crate) fn render(report: &Report) -> String {
     text.push_str("\nTargets:\n\n");
     let mut table = Table::new(&["target", "at most", "measured", "verdict"]);
     for target in targets(report) {
-        let number = |value: f64| if value >= 1000.0 { count(value) } else { format!("{value:.2}") };
+        let number = |value: f64| if value >= 100.0 { count(value) } else { format!("{value:.2}") };
         let value = target.value.map_or_else(|| "–".to_owned(), number);
         table.row(vec![target.what.to_owned(), number(target.limit), value, target.verdict().to_owned()]);
     }
@@ -171,25 +171,37 @@ fn latency(figure: Figure) -> String {
 
 /// A count with its spread.
 pub(crate) fn counted(figure: Figure) -> String {
-    format!("{} ± {}", count(figure.median), percent(figure))
+    with_spread(figure, count)
 }
 
 /// Nanoseconds as microseconds, with their spread.
 pub(crate) fn microseconds(figure: Figure) -> String {
-    format!("{:.1} ± {}", figure.median / 1000.0, percent(figure))
+    with_spread(figure, |nanoseconds| rounded(nanoseconds / 1000.0, 1))
 }
 
 fn ratio(figure: Figure) -> String {
-    format!("{:.3} ± {}", figure.median, percent(figure))
+    with_spread(figure, |ratio| rounded(ratio, 3))
 }
 
-fn percent(figure: Figure) -> String {
-    format!("{:.1} %", figure.relative_spread() * 100.0)
+/// The spread as a part of the median, unless it is the larger one: then the median is noise, and a part of it says nothing.
+fn with_spread(figure: Figure, show: impl Fn(f64) -> String) -> String {
+    let relative = figure.relative_spread();
+    let spread = if relative < 1.0 { format!("{:.1} %", relative * 100.0) } else { show(figure.spread) };
+    format!("{} ± {spread}", show(figure.median))
+}
+
+/// With so many decimals, and no sign before a zero.
+fn rounded(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(zero) if !zero.contains(|digit: char| matches!(digit, '1'..='9')) => zero.to_owned(),
+        Some(_) | None => text,
+    }
 }
 
 /// A whole number in groups of three digits.
 pub(crate) fn count(value: f64) -> String {
-    group(&format!("{value:.0}"))
+    group(&rounded(value, 0))
 }
 
 /// Bytes as millions of them.
@@ -231,7 +243,16 @@ mod tests {
             assert_eq!(count(value), text);
         }
         assert_eq!(megabytes(1_250_000), "1.3");
-        assert_eq!(counted(Figure { median: 50_000.0, spread: 500.0 }), "50,000 ± 1.0 %");
+        for (median, spread, text) in [
+            (50_000.0, 500.0, "50,000 ± 1.0 %"),
+            (200.0, 1500.0, "200 ± 1,500"),
+            (-0.2, 40.0, "0 ± 40"),
+            (0.0, 40.0, "0 ± 40"),
+        ] {
+            assert_eq!(counted(Figure { median, spread }), text);
+        }
+        assert_eq!(microseconds(Figure { median: -40.0, spread: 2500.0 }), "0.0 ± 2.5");
+        assert_eq!(microseconds(Figure { median: -1040.0, spread: 52.0 }), "-1.0 ± 5.0 %");
     }
 
     #[test]

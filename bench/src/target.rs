@@ -2,6 +2,7 @@
 
 use crate::{
     contestant::{Contestant, Load},
+    figures::float,
     meter::Method,
     report::{Cell, Report},
     tokens::Algorithm,
@@ -14,7 +15,7 @@ pub(crate) struct Target {
     pub(crate) limit: f64,
     /// `None` where the meter does not tell it.
     pub(crate) value: Option<f64>,
-    /// Whether the value is one that the promise is about: it is about instructions.
+    /// Whether the value is one that the promise is about: most are about instructions.
     is_judged: bool,
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn targets(report: &Report) -> Vec<Target> {
     let hot = filter(Algorithm::Rs256, Load::Hot);
     let is_judged = report.meter.method != Method::CpuTime;
     let target = |what, limit, value| Target { what, limit, value, is_judged };
+    let always = |what, limit, value: f64| Target { what, limit, value: Some(value), is_judged: true };
     vec![
         target("cold RS256, of jwt_authn", 0.62, of_native(filter(Algorithm::Rs256, Load::Cold))),
         target("hot, instructions", 30_000.0, hot.and_then(|cell| Some(cell.added.instructions?.median))),
@@ -47,6 +49,12 @@ pub(crate) fn targets(report: &Report) -> Vec<Target> {
         ),
         target("cold ES256, of jwt_authn", 1.0, of_native(filter(Algorithm::Es256, Load::Cold))),
         target("PS256 in pure Rust, of the crate rsa 0.9", 0.3, Some(report.ps256.ratio.median)),
+        always("module, bytes", 1_000_000.0, float(report.machine.module_bytes)),
+        always(
+            "start, ms more than without the filter",
+            1000.0,
+            float(report.footprint.start_milliseconds.max(0)),
+        ),
     ]
 }
 
@@ -67,6 +75,8 @@ mod tests {
                 (Some(2.0), "MISSED"),
                 (Some(0.5), "met"),
                 (Some(0.25), "met"),
+                (Some(1_000_000.0), "met"),
+                (Some(800.0), "met"),
             ]
         );
     }
@@ -83,6 +93,8 @@ mod tests {
                 "not judged by time",
                 "not judged by time",
                 "not judged by time",
+                "met",
+                "met",
             ]
         );
     }
