@@ -31,9 +31,35 @@ fn limited(input: impl Read) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Whether somebody gave a token where a file belongs: a JOSE header begins like this in Base64url.
+/// Whether somebody gave a token where a file belongs.
 fn is_token(name: &str) -> bool {
-    name.starts_with("eyJ") && name.contains('.')
+    without_tokens(name) != name
+}
+
+/// A word that is no longer is not taken for a token: none is as short.
+const LONGEST_NAME: usize = 40;
+
+/// The text with what looks like a token cut to its beginning: a long word of Base64url and dots that holds `eyJ`, with which a JOSE
+/// header begins, and a dot after it.
+pub fn without_tokens(text: &str) -> String {
+    let is_of_token =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '=');
+    let word = |word: &str| match word.find("eyJ") {
+        Some(at) if word.len() > LONGEST_NAME && word.split_at(at).1.contains('.') => "eyJ…".to_owned(),
+        Some(_) | None => word.to_owned(),
+    };
+    let mut shown = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|character| !is_of_token(character)).unwrap_or(rest.len());
+        let (token, after) = rest.split_at(end);
+        shown.push_str(&word(token));
+        let end = after.find(is_of_token).unwrap_or(after.len());
+        let (between, next) = after.split_at(end);
+        shown.push_str(between);
+        rest = next;
+    }
+    shown
 }
 
 /// What a file is called in messages, without control characters. A token in its place is not told.
@@ -41,9 +67,7 @@ pub fn shown(name: &str) -> String {
     if name == STANDARD_INPUT {
         return "standard input".to_owned();
     }
-    if is_token(name) {
-        return "eyJ…".to_owned();
-    }
+    let name = without_tokens(name);
     name.chars()
         .flat_map(|character| {
             let escaped = character.is_control().then(|| character.escape_default());

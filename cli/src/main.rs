@@ -13,6 +13,7 @@ use validate_jwt_cli::clock;
 use validate_jwt_cli::convert::Convert;
 use validate_jwt_cli::exit::Exit;
 use validate_jwt_cli::explain;
+use validate_jwt_cli::input;
 use validate_jwt_cli::issuer::{self, Issuer};
 use validate_jwt_cli::listen::{StopSignals, listen};
 use validate_jwt_cli::pages;
@@ -73,9 +74,13 @@ async fn main() -> ExitCode {
         Ok(arguments) => run(arguments.command).await,
         // The exit code of a wrong argument must not be that of a refused token.
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Other } else { Exit::Fine };
-            let _ignored = error.print();
-            return exit.into();
+            if !error.use_stderr() {
+                let _ignored = error.print();
+                return Exit::Fine.into();
+            }
+            // It quotes the argument, which may be a token in the wrong place.
+            let _ignored = write!(io::stderr(), "{}", input::without_tokens(&error.to_string()));
+            return Exit::Other.into();
         }
     };
     let told = told.and_then(|(text, exit)| {

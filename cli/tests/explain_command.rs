@@ -481,11 +481,28 @@ fn a_token_in_the_place_of_a_file_is_not_shown() {
         vec!["--config", &token],
         vec!["--config", "policy.json", "--request", &token],
         vec!["--config", "policy.json", "--keys", &token],
+        vec!["--config", &format!("Bearer {token}")],
     ] {
         let (code, told, error) = folder.explain(&arguments, "");
         assert_eq!((code, told.as_str()), (1, ""));
         assert!(error.contains("eyJ…: ") && error.contains("a token is given by --token"), "{error}");
         assert!(!error.contains(token.trim_start_matches("eyJ").split_at(20).0), "{error}");
+    }
+}
+
+#[test]
+fn a_token_in_the_place_of_an_argument_is_not_shown() {
+    let folder = folder("argument");
+    let token = token(&claims(&json!({})));
+    for arguments in [
+        vec!["--config", "policy.json", &token],
+        vec!["--config", "policy.json", "--token", "Bearer", &token],
+        vec!["--config", "policy.json", "--at", &token],
+        vec!["--config", "policy.json", "--format", &token],
+    ] {
+        let (code, told, error) = folder.explain(&arguments, "");
+        assert_eq!((code, told.as_str()), (1, ""));
+        assert!(error.contains("'eyJ…'") && !error.contains(token.rsplit('.').next().unwrap()), "{error}");
     }
 }
 

@@ -100,7 +100,7 @@ impl<'d> Search<'d, '_> {
         self.report.error(
             self.xml.start(element),
             format!(
-                "`<{}>` is no policy of API Management, whose names are in lower case; write `<{kind}>`",
+                "`<{}>` is no policy of API Management, whose names are in lower case, with `-`; write `<{kind}>`",
                 Excerpt(element.tag_name().name())
             ),
         );
@@ -130,12 +130,11 @@ fn kind_of(element: Element<'_, '_>) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| element.is_element() && element.tag_name().name() == *kind)
 }
 
-/// The policy that an element would be, but for capitals or `_` in its name.
+/// The policy that an element would be, but for capitals, `_` and `-` in its name.
 fn misspelt_kind(element: Element<'_, '_>) -> Option<&'static str> {
-    let name = element.tag_name().name().replace('_', "-");
-    KINDS.into_iter().find(|kind| {
-        element.is_element() && element.tag_name().name() != *kind && name.eq_ignore_ascii_case(kind)
-    })
+    let name = element.tag_name().name();
+    let letters = |name: &str| name.replace(['-', '_'], "").to_ascii_lowercase();
+    KINDS.into_iter().find(|kind| element.is_element() && name != *kind && letters(name) == letters(kind))
 }
 
 /// Tells expressions that seem to hold a policy: their end was found elsewhere than API Management finds it.
