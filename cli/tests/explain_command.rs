@@ -330,6 +330,31 @@ fn rules_choose_by_path_method_and_host() {
 }
 
 #[test]
+fn a_policy_that_passes_says_nothing_of_backends_where_another_refuses() {
+    let staff = policy(TENANT);
+    let mut other = staff.clone();
+    other["validate-azure-ad-token"]["audiences"] = json!(["another"]);
+    let mut configuration = json!({
+        "policies": { "staff": staff, "other": other, "both": { "all-of": ["staff", "other"] } },
+        "rules": [{ "match": {}, "policy": "both" }],
+        "clusters": { "login.microsoftonline.com": "entra" },
+    });
+    for name in ["staff", "other"] {
+        configuration["policies"][name].as_object_mut().unwrap().remove("clusters");
+    }
+    let folder = Folder::new(
+        "all-of",
+        &[("policy.json", configuration.to_string()), ("documents.json", documents(TENANT).to_string())],
+    );
+    let token = token(&claims(&json!({})));
+    let (code, told, error) = folder
+        .explain(&["--config", "policy.json", "--token", &token, "--keys", "documents.json", "--at", AT], "");
+    assert_eq!(code, 2, "{told}{error}");
+    assert!(told.contains("policy staff") && told.contains("policy other"), "{told}");
+    assert!(!told.contains("H26"), "{told}");
+}
+
+#[test]
 fn bad_configurations_end_with_3_and_everything_else_with_1() {
     let folder = Folder::new("bad", &[("policy.json", "{}".to_owned()), ("keys.json", "[]".to_owned())]);
     let (code, told, _) = folder.explain(&["--config", "policy.json", "--token", "x"], "");

@@ -29,7 +29,15 @@ pub struct Advice {
     pub remedy: String,
 }
 
+/// H26, which says that nothing is wrong here.
+const PASSES: u8 = 26;
+
 impl Advice {
+    /// Whether it is about a request that passes: it misleads where another policy refuses that.
+    pub fn is_about_passing(&self) -> bool {
+        self.number == PASSES
+    }
+
     fn new(number: u8, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { number, cause: cause.into(), remedy: remedy.into() }
     }

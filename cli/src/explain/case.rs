@@ -138,8 +138,14 @@ impl Case {
                 let refusal = refused.policy.map_or(&unasked, |(_, refusal)| refusal);
                 reply(&refused.denial.rejection, refusal, head.is_grpc())
             });
-            let account =
+            let mut account =
                 explain(&case.configuration.rulebook, &case.keys, case.tools.crypto(), case.attempt(head));
+            if !matches!(decision, Decision::Allow { .. }) {
+                // One of several policies may let through what the others refuse.
+                account.policies.iter_mut().for_each(|(_, explanation)| {
+                    explanation.advice.retain(|advice| !advice.is_about_passing());
+                });
+            }
             then(&Told {
                 request: &case.request,
                 now: case.now,

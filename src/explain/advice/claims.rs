@@ -1,6 +1,6 @@
 //! What the token is for, who holds it, and what he may do.
 
-use super::{Advice, Sight};
+use super::{Advice, PASSES, Sight};
 use crate::{
     claims::Claims,
     issuer,
@@ -233,7 +233,7 @@ fn allowed(sight: &Sight<'_>) -> Vec<Advice> {
         return Vec::new();
     }
     let mut advice = vec![Advice::new(
-        26,
+        PASSES,
         "the policy lets it pass: if the caller sees 401 all the same, the backend answered it",
         "`%RESPONSE_CODE_DETAILS%` tells (`via_upstream`); a backend that rejects the caller's token wants \
          `options.forward.remove-token`",
